@@ -1,0 +1,64 @@
+"""Progress for work that takes more than two seconds: a bar on a terminal, a line at the end elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=True)
+
+
+def set_quiet(quiet: bool) -> None:
+    """Turn messages and bars off or on. As a library hemometric is quiet; the command line turns them on."""
+    _quiet.set(quiet)
+
+
+def say(message: str) -> None:
+    """Write one line for the person who waits, to stderr, unless quiet."""
+    if not _quiet.get():
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+
+
+def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int = 0) -> Iterator[Item]:
+    """Yield `items` while showing how many were done, the rate and the time left.
+
+    Args:
+        items: What is worked on, one step each.
+        total: How many steps there are in all, those of an earlier, interrupted run included.
+        unit: What a step is ("ECGs", "steps").
+        title: What is being done ("ingest").
+        done: Steps that an earlier run finished.
+    """
+    if _quiet.get():
+        yield from items
+        return
+    start = time.monotonic()
+    count = done
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit + " {task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(title, total=total, completed=done, rate="")
+            for item in items:
+                yield item
+                count += 1
+                rate = (count - done) / max(time.monotonic() - start, 1e-9)
+                bar.update(task, advance=1, rate=f"{rate:,.0f}/s")
+    else:
+        for item in items:
+            yield item
+            count += 1
+    seconds = time.monotonic() - start
+    say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({(count - done) / max(seconds, 1e-9):,.0f}/s)")
