@@ -1,0 +1,135 @@
+"""What a store holds, or what was read from one ECG file, in words and as a plot on ECG paper."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from hemometric.ecg import LEADS, Ecg
+from hemometric.errors import ReadError, SettingsError
+from hemometric.formats import read_ecg
+from hemometric.store import Store
+from hemometric.targets import TARGETS
+
+Rows = list[tuple[str, str]]
+
+
+def inspect_path(path: Path, *, plot: Path | None = None) -> str:
+    """Describe a store or an ECG file.
+
+    Args:
+        path: A directory made by ingest or simulate, or an ECG file.
+        plot: Where to draw the ECG (PNG); only for a file.
+
+    Returns:
+        Lines of text for a person.
+
+    Raises:
+        ReadError: The file is not an ECG that can be read, or a folder that is no store.
+        SettingsError: A plot is asked for of a whole store.
+    """
+    if path.is_dir() and (path / "manifest.json").is_file():
+        if plot is not None:
+            raise SettingsError(f"--plot draws one ECG, but {path} is a store: name an ECG file")
+        return as_text(describe_store(Store.open(path)))
+    if path.is_dir():
+        raise ReadError(path, "is a folder but no store: name an ECG file, or ingest the folder first", code="no-store")
+    ecg = read_ecg(path)
+    text = as_text(describe_ecg(ecg))
+    if plot is not None:
+        from hemometric.waveform import plot_ecg
+
+        plot_ecg(ecg, plot)
+        text += f"\nplot: {plot}"
+    return text
+
+
+def as_text(rows: Rows) -> str:
+    """Align names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def describe_ecg(ecg: Ecg) -> Rows:
+    """Say what was read from one file: who, when, rate, length, amplitudes (mV), quality and the reader's remarks."""
+    from hemometric.waveform import assess
+
+    peak = np.nanmax(np.abs(ecg.waveform), axis=1)
+    findings = assess(ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz)
+    rows: Rows = [
+        ("ecg_id", ecg.ecg_id),
+        ("patient_id", ecg.patient_id or "unknown"),
+        ("age, sex", f"{'unknown' if ecg.age_years is None else f'{ecg.age_years:g} years'}, {ecg.sex or 'unknown'}"),
+        ("acquired at", ecg.acquired_at or "unknown"),
+        ("sampling rate", f"{ecg.sampling_rate_hz:g} Hz"),
+        ("length", f"{ecg.duration_s:g} s ({ecg.n_samples:,} samples)"),
+        ("largest |mV|", "  ".join(f"{lead} {value:.2f}" for lead, value in zip(LEADS, peak, strict=True))),
+        ("quality", "; ".join(f"{f.code}: {f.detail}" for f in findings) or "nothing found"),
+    ]
+    rows += [("note", note) for note in ecg.notes]
+    return rows
+
+
+def describe_store(store: Store) -> Rows:
+    """Count a store's ECGs, patients, quality flags, splits, labels and rejected records."""
+    table = store.ecgs
+    patients = np.asarray(table["patient_id"].to_pylist(), dtype=str)
+    known = np.asarray(table["patient_id_known"].to_pylist(), dtype=bool)
+    age = np.array([np.nan if value is None else value for value in table["age_years"].to_pylist()], dtype=float)
+    rates = Counter(table["sampling_rate_hz_original"].to_pylist())
+    rows: Rows = [
+        ("store", str(store.path)),
+        ("data", "SIMULATED, never clinical" if store.simulated else "recorded"),
+        ("ECGs", f"{len(store):,} of {store.n_samples / store.sampling_rate_hz:g} s at {store.sampling_rate_hz:g} Hz"),
+        ("stored leads", " ".join(store.manifest.stored_leads)),
+        ("patients", f"{len(np.unique(patients[known])):,} known"),
+        ("ECGs of unknown patients", f"{int((~known).sum()):,} (each counted as a patient of its own)"),
+        ("original rates", ", ".join(f"{rate:g} Hz: {count:,}" for rate, count in sorted(rates.items()))),
+        ("sex", ", ".join(f"{sex or 'unknown'}: {n:,}" for sex, n in Counter(table["sex"].to_pylist()).most_common())),
+        ("age, years", _quartiles(age)),
+    ]
+    flags = [name for name in table.column_names if name.startswith("flag_")]
+    counts = {name: sum(1 for value in table[name].to_pylist() if value) for name in flags}
+    rows.append(
+        ("quality flags", ", ".join(f"{n.removeprefix('flag_')}: {c:,}" for n, c in counts.items() if c) or "none")
+    )
+    splits = Counter(store.splits().tolist())
+    rows.append(("splits, ECGs", ", ".join(f"{name}: {count:,}" for name, count in splits.items())))
+    return rows + _label_rows(store) + _reject_rows(store)
+
+
+def _quartiles(values: np.ndarray) -> str:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "unknown"
+    low, middle, high = np.percentile(finite, [25, 50, 75])
+    return f"median {middle:.0f} [{low:.0f}, {high:.0f}], unknown for {len(values) - len(finite):,} ECGs"
+
+
+def _label_rows(store: Store) -> Rows:
+    labels, links = store.labels(), store.links()
+    if labels is None:
+        return [("labels", "none; add them with `hemometric link`")]
+    rows: Rows = []
+    linked = Counter() if links is None else Counter(links["target"].to_pylist())
+    names = np.asarray(labels["target"].to_pylist(), dtype=str)
+    values = np.asarray(labels["value"].to_pylist(), dtype=float)
+    for name, target in TARGETS.items():
+        chosen = values[names == name]
+        if len(chosen):
+            ecgs = "not linked yet" if links is None else f"linked to {linked[name]:,} ECGs"
+            rows.append(
+                (f"labels {name}", f"{len(chosen):,}, {chosen.mean():.1f} ± {chosen.std():.1f} {target.unit}, {ecgs}")
+            )
+    return rows
+
+
+def _reject_rows(store: Store) -> Rows:
+    import csv
+
+    path = store.path / "rejects.csv"
+    if not path.is_file():
+        return [("rejected", "none")]
+    with path.open(newline="", encoding="utf-8") as lines:
+        reasons = Counter(row["reason_code"] for row in csv.DictReader(lines))
+    return [("rejected", ", ".join(f"{code}: {count:,}" for code, count in reasons.most_common()) or "none")]
