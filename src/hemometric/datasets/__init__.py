@@ -1,0 +1,11 @@
+"""Public archives and a user's own table: which patient a record belongs to, and what else its file does not say.
+
+`open_dataset` recognises PTB-XL and PTBDB by what lies beside the records, `read_metadata` reads the CSV file of
+--metadata. What neither knows stays None; it is never invented.
+"""
+
+from hemometric.datasets.archives import DATASETS, open_dataset
+from hemometric.datasets.facts import Dataset, Facts
+from hemometric.datasets.metadata import Metadata, read_metadata
+
+__all__ = ["DATASETS", "Dataset", "Facts", "Metadata", "open_dataset", "read_metadata"]

@@ -1,0 +1,62 @@
+"""The public archives that we know, found by what lies beside the records."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from hemometric.datasets import ptb_xl, ptbdb
+from hemometric.datasets.facts import Dataset
+from hemometric.errors import ReadError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """How an archive is found and opened.
+
+    Attributes:
+        find_root: From a SOURCE to the archive's folder, or None where it is another archive.
+        open_at: From that folder to the archive.
+        expected: What is looked for, for people.
+    """
+
+    find_root: Callable[[Path], Path | None]
+    open_at: Callable[[Path], Dataset]
+    expected: str
+
+
+DATASETS: MappingProxyType[str, Archive] = MappingProxyType(
+    {
+        ptb_xl.NAME: Archive(find_root=ptb_xl.find_root, open_at=ptb_xl.open_at, expected=ptb_xl.EXPECTED),
+        ptbdb.NAME: Archive(find_root=ptbdb.find_root, open_at=ptbdb.open_at, expected=ptbdb.EXPECTED),
+    }
+)
+
+
+def open_dataset(source: Path, *, name: str = "auto") -> Dataset | None:
+    """Open the public archive that `source` is or lies in.
+
+    Args:
+        source: A folder or a file.
+        name: One of `DATASETS`, or "auto" to look for each of them.
+
+    Returns:
+        The archive; None where "auto" recognises nothing, so that no patient is known by the archive.
+
+    Raises:
+        SettingsError: There is no archive called `name`.
+        ReadError: `source` is not the archive `name` ("wrong-dataset"), or its table is damaged ("metadata").
+    """
+    if name == "auto":
+        found = ((archive, archive.find_root(source)) for archive in DATASETS.values())
+        return next((archive.open_at(root) for archive, root in found if root is not None), None)
+    if name not in DATASETS:
+        close = difflib.get_close_matches(name.casefold(), DATASETS, n=1)
+        suggestion = f"did you mean {close[0]!r}? " if close else ""
+        raise SettingsError(f"unknown dataset {name!r}: {suggestion}expected auto, {', '.join(DATASETS)}")
+    root = DATASETS[name].find_root(source)
+    if root is None:
+        reason = f"this is not {name}: expected {DATASETS[name].expected}; leave --dataset out to read it without"
+        raise ReadError(source, reason, code="wrong-dataset")
+    return DATASETS[name].open_at(root)

@@ -1,0 +1,47 @@
+"""What an archive or a user's table says about a record beyond its file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hemometric.ecg import Sex
+
+OLDEST_YEARS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Facts about one record; None where unknown, never guessed.
+
+    Attributes:
+        patient_id: Unique over all archives ("ptb-xl:15709").
+        age_years: At acquisition.
+        sex: "female" or "male".
+        acquired_at: ISO 8601, local time.
+        notes: What had to be assumed, one sentence each.
+    """
+
+    patient_id: str | None = None
+    age_years: float | None = None
+    sex: Sex | None = None
+    acquired_at: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A public archive that lies at some place.
+
+    Attributes:
+        name: As on the command line ("ptb-xl").
+        root: Its folder.
+        lookup: From the path of a record to its facts; can be sent to another process.
+    """
+
+    name: str
+    root: Path
+    lookup: Callable[[Path], Facts]
+
+    def facts(self, record: Path) -> Facts:
+        """Return what the archive says about the record at `record`; everything None where it says nothing."""
+        return self.lookup(record)

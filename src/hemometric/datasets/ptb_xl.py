@@ -1,0 +1,93 @@
+"""PTB-XL (Wagner et al. 2020, PhysioNet ptb-xl 1.0.3): patient, age, sex and time stand in ptbxl_database.csv."""
+
+import csv
+import datetime
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from hemometric.datasets.facts import OLDEST_YEARS, Dataset, Facts
+from hemometric.ecg import Sex
+from hemometric.errors import ReadError
+
+NAME = "ptb-xl"
+TABLE = "ptbxl_database.csv"
+EXPECTED = f"{TABLE} in the folder or up to four folders above"
+
+_COLUMNS = ("patient_id", "age", "sex", "recording_date", "filename_lr", "filename_hr")
+_SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
+_CODE_OF_OVER_89 = 300.0
+_YOUNGEST_OVER_89 = 90.0
+
+
+def find_root(source: Path) -> Path | None:
+    """Return the folder of the PTB-XL that `source` is or lies in, or None."""
+    absolute = source.absolute()
+    return next((folder for folder in (absolute, *absolute.parents[:4]) if (folder / TABLE).is_file()), None)
+
+
+def open_at(root: Path) -> Dataset:
+    """Read the table of the PTB-XL at `root`.
+
+    A record is found by its name ("00001_hr", "00001_lr"), which is unique in PTB-XL, so that moved files keep their
+    patient. Patient 15709.0 of the table becomes "ptb-xl:15709".
+
+    Raises:
+        ReadError: The table lacks a column ("metadata").
+    """
+    path = root / TABLE
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ReadError(path, f"cannot be read as CSV ({error}); download it again", code="metadata") from error
+    missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
+    if missing:
+        reason = f"lacks the columns {', '.join(missing)} of PTB-XL 1.0.3; download the table again"
+        raise ReadError(path, reason, code="metadata")
+    table: dict[str, Facts] = {}
+    for row in rows:
+        facts = _read_row(row)
+        names = (row[column].rpartition("/")[2] for column in ("filename_lr", "filename_hr"))
+        table |= {name: facts for name in names if name}
+    return Dataset(name=NAME, root=root, lookup=partial(find_facts, table))
+
+
+def find_facts(table: Mapping[str, Facts], record: Path) -> Facts:
+    """Return the row of the record at `record`, which may carry a suffix."""
+    return table.get(record.name) or table.get(record.stem) or Facts()
+
+
+def _read_row(row: Mapping[str, str]) -> Facts:
+    age, notes = _read_age(row["age"])
+    return Facts(
+        patient_id=_read_patient(row["patient_id"]),
+        age_years=age,
+        sex=_SEXES.get(row["sex"].removesuffix(".0")),
+        acquired_at=_read_time(row["recording_date"]),
+        notes=notes,
+    )
+
+
+def _read_patient(text: str) -> str | None:
+    """Return "ptb-xl:15709" for "15709.0"."""
+    number = text.strip().removesuffix(".0")
+    return f"{NAME}:{number}" if number and number != "nan" else None
+
+
+def _read_age(text: str) -> tuple[float | None, tuple[str, ...]]:
+    """Return the age in years; 300 stands for more than 89, of which the youngest is taken."""
+    try:
+        age = float(text)
+    except ValueError:
+        return None, ()
+    if age == _CODE_OF_OVER_89:
+        return _YOUNGEST_OVER_89, ("age over 89 (coded 300 in PTB-XL): taken as 90",)
+    return (age, ()) if 0 <= age <= OLDEST_YEARS else (None, (f"age {age:g} is not plausible: taken as unknown",))
+
+
+def _read_time(text: str) -> str | None:
+    try:
+        return datetime.datetime.fromisoformat(text.strip()).isoformat(timespec="seconds")
+    except ValueError:
+        return None

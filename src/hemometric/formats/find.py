@@ -1,0 +1,76 @@
+"""Find the ECGs in a folder."""
+
+import os
+from pathlib import Path
+
+from hemometric.errors import ReadError
+from hemometric.formats.read import find_file
+from hemometric.formats.recognition import HEAD_BYTES, is_dicom
+from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
+
+
+def find_records(source: Path) -> list[Path]:
+    """List the files that hold one ECG each, sorted.
+
+    These are WFDB headers (.hea), DICOM files (.dcm, .dicom) and files without a suffix (or with a number for one, as
+    in names made of a UID) that start as DICOM does. Hidden files are left out, and so are the headers of the segments
+    of a record that is listed itself.
+
+    Args:
+        source: A folder, which is searched with its subfolders (links to folders are not followed), or one file,
+            which is returned as it is.
+
+    Raises:
+        ReadError: `source` does not exist ("missing") or holds no ECG ("empty").
+    """
+    if not source.is_dir():
+        return [find_file(source)]
+    found: list[Path] = []
+    for folder, subfolders, names in os.walk(source):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        visible = [name for name in names if not name.startswith(".")]
+        segments = _find_segments(Path(folder), visible)
+        found += [Path(folder, name) for name in visible if name not in segments and _is_record(folder, name)]
+    if not found:
+        reason = "holds no ECG; looked in it and its subfolders for WFDB headers (.hea) and DICOM files"
+        raise ReadError(source, reason, code="empty")
+    return sorted(found)
+
+
+def _is_record(folder: str, name: str) -> bool:
+    _, dot, suffix = name.rpartition(".")
+    if dot and suffix.casefold() in {"hea", "dcm", "dicom"}:
+        return True
+    return (not dot or suffix.isdecimal()) and is_dicom(_read_head(Path(folder, name), 132))
+
+
+def _read_head(file: Path, n_bytes: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(n_bytes)
+    except OSError:
+        return b""
+
+
+def _find_segments(folder: Path, names: list[str]) -> set[str]:
+    """Return the headers of segments, named by the headers of this folder that have no samples of their own.
+
+    Only a header without samples of the same stem is opened, so that a large archive costs no reading.
+    """
+    with_companion = {name[:-4] for name in names if name.endswith((".dat", ".mat"))}
+    segments: set[str] = set()
+    for name in names:
+        if not name.endswith(".hea") or name[:-4] in with_companion:
+            continue
+        text = decode_header(_read_head(folder / name, HEAD_BYTES))
+        if is_header(text):
+            segments |= _name_segments(folder / name)
+    return segments
+
+
+def _name_segments(header: Path) -> set[str]:
+    try:
+        parsed = parse_header(header, decode_header(header.read_bytes()))
+    except (ReadError, OSError):
+        return set()
+    return {f"{segment}.hea" for segment, _ in parsed.segments}

@@ -1,0 +1,89 @@
+"""Read one ECG, whatever its format."""
+
+import difflib
+from pathlib import Path
+
+from hemometric.ecg import Ecg
+from hemometric.errors import ReadError
+from hemometric.formats.recognition import HEAD_BYTES, recognise, refuse
+from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
+from hemometric.formats.wfdb_record import read_wfdb
+
+
+def read_ecg(path: str | Path) -> Ecg:
+    """Read a 12-lead ECG from a file; its content decides about the format, not its suffix.
+
+    Args:
+        path: A DICOM file; or, for WFDB, the header, the header without ".hea", or a file of samples beside its header.
+
+    Returns:
+        All samples, float32 mV, leads in the order of `LEADS`; NaN where the file marks samples as missing. Where a
+        file holds exactly I, II, V1-V6 the other four leads are derived. Patient, age, sex and time are None where
+        the file does not say.
+
+    Raises:
+        ReadError: The file cannot be read as a 12-lead ECG. `code` is one of "missing" (the file, or one that a header
+            names), "directory", "empty", "not-an-ecg", "unsupported-format", "no-header", "wrong-suffix", "corrupt",
+            "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit".
+    """
+    file = find_file(Path(path))
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+            found = recognise(head)
+            content = head + stream.read() if found == "wfdb" else b""
+    except OSError as error:
+        raise ReadError(file, f"cannot be opened: {error.strerror}", code="unreadable") from error
+    if found == "wfdb":
+        return read_wfdb(file, content)
+    if found == "dicom":
+        from hemometric.formats.dicom import read_dicom  # pydicom takes 0.2 s, and WFDB does without it
+
+        return read_dicom(file)
+    header = find_header_of(file)
+    if header is None:
+        raise refuse(file, head)
+    return read_wfdb(header)
+
+
+def find_file(path: Path) -> Path:
+    """Return the file that a user means by `path`, which may lack the suffix ".hea".
+
+    Raises:
+        ReadError: There is none ("missing"), or it is a folder ("directory").
+    """
+    with_suffix = path.with_name(path.name + ".hea") if path.name else path
+    if path.is_file():
+        return path
+    if with_suffix.is_file():
+        return with_suffix
+    if path.is_dir():
+        reason = "is a folder, expected a file; `hemometric ingest` reads folders"
+        raise ReadError(path, reason, code="directory")
+    if path.exists():
+        raise ReadError(path, "is not an ordinary file", code="not-an-ecg")
+    reason = "no such file" + _suggest(path)
+    raise ReadError(path, reason, code="missing")
+
+
+def find_header_of(samples: Path) -> Path | None:
+    """Return the WFDB header beside a file of samples that names this file, or None."""
+    header = samples.with_suffix(".hea")
+    if header == samples or not header.is_file():
+        return None
+    text = decode_header(header.read_bytes())
+    if not is_header(text):
+        return None
+    named = {signal.file_name for signal in parse_header(header, text).signals}
+    return header if samples.name in named else None
+
+
+def _suggest(path: Path) -> str:
+    """Return "; did you mean ..." where a file of a similar name lies in the same folder, else what to check."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f", and no folder {folder}"
+    names = sorted(entry.name for entry in folder.iterdir())
+    meant = {name.removesuffix(".hea"): name for name in names} | {name: name for name in names}
+    close = difflib.get_close_matches(path.name, meant, n=1, cutoff=0.75)
+    return f"; did you mean {folder / meant[close[0]]}?" if close else ""

@@ -1,0 +1,77 @@
+"""Say what a file is by its first bytes; the suffix decides nothing."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from hemometric.errors import ReadError
+from hemometric.formats.wfdb_header import decode_header, is_header
+
+Format = Literal["wfdb", "dicom"]
+
+HEAD_BYTES = 4096
+SUPPORTED = "WFDB and DICOM"
+
+_XML_ROOTS = {
+    b"<restingecgdata": "Philips Sierra XML",
+    b"<restingecg": "GE MUSE XML",
+    b"<annotatedecg": "HL7 aECG",
+    b"<cardiologyxml": "GE CardioSoft XML",
+}
+_MAGIC = {
+    b"\x89HDF\r\n\x1a\n": "HDF5",
+    b"0       ": "EDF",
+    b"\xffBIOSEMI": "BDF",
+    b"MATLAB 5.0 MAT-file": "MATLAB 5",
+    b"\x93NUMPY": "a NumPy array",
+    b"PAR1": "Parquet",
+    b"%PDF": "PDF",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip file",
+}
+
+
+def recognise(head: bytes) -> Format | None:
+    """Return the format of a file that `read_ecg` reads, or None.
+
+    Args:
+        head: The first `HEAD_BYTES` bytes of the file, or all of it.
+    """
+    if is_dicom(head):
+        return "dicom"
+    return "wfdb" if is_header(decode_header(head)) else None
+
+
+def is_dicom(head: bytes) -> bool:
+    """Say whether a file starts as DICOM part 10 does: a preamble of 128 bytes, then "DICM"."""
+    return head[128:132] == b"DICM"
+
+
+def name_other_format(head: bytes) -> str | None:
+    """Return the name of a format that is known by its first bytes but not read by this version, or None."""
+    if head[16:22] == b"SCPECG":
+        return "SCP-ECG"
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    text = head.replace(b"\x00", b"").lower()  # UTF-16 becomes ASCII where it matters
+    for root, name in _XML_ROOTS.items():
+        if re.search(re.escape(root) + rb"[\s>]", text):
+            return name
+    return "XML" if re.match(rb"(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*<(\?xml|!--|[a-z])", text) else None
+
+
+def refuse(path: Path, head: bytes) -> ReadError:
+    """Return the error for a file that is neither WFDB nor DICOM."""
+    if not head:
+        return ReadError(path, "the file is empty; copy it again", code="empty")
+    other = name_other_format(head)
+    if other is not None:
+        reason = f"this is {other}, which this version does not read; supported: {SUPPORTED}"
+        return ReadError(path, reason, code="unsupported-format")
+    if path.suffix.casefold() in {".dat", ".mat", ".xyz"}:
+        reason = f"holds samples without a description; a WFDB record needs its header {path.stem}.hea beside it"
+        return ReadError(path, reason, code="no-header")
+    return ReadError(path, f"not an ECG that we know; supported: {SUPPORTED}", code="not-an-ecg")

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from hemometric.formats.recognition import name_other_format, recognise, refuse
+
+OTHER_FORMATS = [
+    (b"\x6b\x06\x60\x85\x00\x00" + bytes(8) + b"\x14\x14SCPECG" + bytes(20), "SCP-ECG"),
+    (b'<?xml version="1.0"?>\n<!DOCTYPE RestingECG SYSTEM "restecg.dtd">\n<RestingECG>', "GE MUSE XML"),
+    (b'\xef\xbb\xbf<?xml version="1.0"?><AnnotatedECG xmlns="urn:hl7-org:v3">', "HL7 aECG"),
+    ('<?xml version="1.0" encoding="utf-16"?><restingecgdata lang="en">'.encode("utf-16"), "Philips Sierra XML"),
+    (b"<note>hello</note>", "XML"),
+    (b"\x89HDF\r\n\x1a\n" + bytes(10), "HDF5"),
+    (b"0       X X X X" + b" " * 200, "EDF"),
+    (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB 5"),
+    (b"\x93NUMPY\x01\x00", "a NumPy array"),
+]
+
+
+@pytest.mark.parametrize(("head", "name"), OTHER_FORMATS)
+def test_a_format_that_is_not_read_is_refused_by_name(head, name):
+    assert recognise(head) is None
+    assert name_other_format(head) == name
+    error = refuse(Path("x.hea"), head)
+    assert error.code == "unsupported-format"
+    assert f"this is {name}, which this version does not read; supported: WFDB and DICOM" in str(error)
+
+
+@pytest.mark.parametrize("name", ["Example.scp", "Example.xml", "sierra_1_04.xml", "Example.dcm"])
+def test_real_files_of_other_makers(real_data, name):
+    head = (real_data / "formats" / name).read_bytes()[:4096]
+    found = recognise(head) or name_other_format(head)
+    assert found == {"scp": "SCP-ECG", "dcm": "dicom"}.get(
+        name[-3:], "HL7 aECG" if "Ex" in name else "Philips Sierra XML"
+    )
+
+
+def test_dicom_is_known_by_its_mark(dicom_example):
+    assert recognise(dicom_example.read_bytes()[:4096]) == "dicom"
+    assert recognise(bytes(128) + b"DICM") == "dicom"
+
+
+@pytest.mark.parametrize(
+    "text", ["x 12 500 5000\n", "# a comment\n\nE1.mat 12 500 5000 05-Feb-2020 11:39:16\n", "x/3 12 500\n"]
+)
+def test_a_header_is_known_by_its_record_line(text):
+    assert recognise(text.encode()) == "wfdb"
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "code"),
+    [
+        ("x.hea", b"", "empty"),
+        ("x.dat", b"\x00\x01\x02", "no-header"),
+        ("x.mat", b"\x00\x00\x00\x00", "no-header"),
+        ("x.csv", b"time,I,II\n0,0.1,0.2\n", "not-an-ecg"),
+        ("x.hea", b"\xff\xfe\xfd", "not-an-ecg"),
+    ],
+)
+def test_anything_else_is_refused(name, head, code):
+    assert recognise(head) is None
+    assert refuse(Path(name), head).code == code
