@@ -1,0 +1,168 @@
+"""One record from file to stored windows. This runs in the workers and knows neither the store nor other records."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemometric.datasets import Facts
+from hemometric.ecg import INDEPENDENT_ROWS, LEADS, Ecg, Waveform
+from hemometric.errors import EcgError, ReadError
+from hemometric.formats import read_ecg
+from hemometric.ingest.archive import Record
+from hemometric.store import Reject, content_hashes, to_microvolts
+from hemometric.store.shards import Microvolts
+from hemometric.waveform import FLAG_CODES, assess, cut_windows, resample
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a record becomes windows.
+
+    Attributes:
+        sampling_rate_hz: Of the store.
+        duration_s: Of a window.
+        n_samples: Per lead of a stored window.
+        n_leads: 8 or 12.
+        pad: Whether a short record is filled up.
+    """
+
+    sampling_rate_hz: float
+    duration_s: float
+    n_samples: int
+    n_leads: int
+    pad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of a record.
+
+    Attributes:
+        record_name: As the file gives it; "" where it could not be read.
+        header: What the file says about patient and time.
+        n_samples: Of the whole record, per lead.
+        sampling_rate_hz: Of the record.
+        microvolts: Shape (n_accepted, n_leads, n_samples), int16.
+        numbers: Of each accepted window within the record, from 0.
+        flags: Shape (n_accepted, n_flag_codes), bool, in the order of `FLAG_CODES`.
+        content_hashes: Of each accepted window.
+        rejects: The record, where no window was accepted; else the windows that were not.
+    """
+
+    record_name: str
+    header: Facts
+    n_samples: int
+    sampling_rate_hz: float
+    microvolts: Microvolts
+    numbers: tuple[int, ...]
+    flags: NDArray[np.bool_]
+    content_hashes: tuple[str, ...]
+    rejects: tuple[Reject, ...]
+
+
+def read_record(record: Record, cut: Cut) -> Reading:
+    """Read a record, cut it to windows, check each and bring it to the rate and type of the store.
+
+    What is wrong with the file ends up in `rejects`; what is wrong with this program is raised.
+    """
+    try:
+        ecg = _read(record.path)
+        windows = cut_windows(
+            ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz, duration_s=cut.duration_s, pad=cut.pad
+        )
+    except (ReadError, EcgError) as error:
+        reason = error.reason if isinstance(error, ReadError) else str(error)
+        return _refused(Reject(record.source, error.code, reason))
+    accepted: list[tuple[int, Microvolts, list[bool]]] = []
+    rejects: list[Reject] = []
+    for number, window in enumerate(windows):
+        try:
+            flags = _check(window.waveform, sampling_rate_hz=ecg.sampling_rate_hz)
+            accepted.append((number, _to_stored(window.waveform, from_hz=ecg.sampling_rate_hz, cut=cut), flags))
+        except EcgError as error:
+            rejects.append(Reject(f"{record.source}#{number}", error.code, str(error)))
+    if not accepted:
+        return _refused(_sum_up(record, ecg, rejects, cut=cut))
+    return _accepted(ecg, accepted, rejects)
+
+
+def _read(path: Path) -> Ecg:
+    try:
+        return read_ecg(path)
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})", code="unreadable") from error
+
+
+def _check(waveform: Waveform, *, sampling_rate_hz: float) -> list[bool]:
+    """Return the quality flags of a window.
+
+    Raises:
+        EcgError: It is refused; the code is that of the first finding, the message names all.
+    """
+    findings = assess(waveform, sampling_rate_hz=sampling_rate_hz)
+    refusing = [finding for finding in findings if finding.refuse]
+    if refusing:
+        raise EcgError("; ".join(finding.detail for finding in refusing), code=refusing[0].code)
+    found = {finding.code for finding in findings}
+    return [code in found for code in FLAG_CODES]
+
+
+def _to_stored(waveform: Waveform, *, from_hz: float, cut: Cut) -> Microvolts:
+    if cut.n_leads != len(LEADS):
+        waveform = waveform[INDEPENDENT_ROWS, :]
+    try:
+        resampled = resample(waveform, from_hz=from_hz, to_hz=cut.sampling_rate_hz)[:, : cut.n_samples]
+    except ValueError as error:
+        raise EcgError(str(error), code="sampling-rate") from error
+    if resampled.shape[1] != cut.n_samples:
+        raise EcgError(f"{resampled.shape[1]} samples at the store's rate, expected {cut.n_samples}", code="too-short")
+    return to_microvolts(resampled)
+
+
+def _sum_up(record: Record, ecg: Ecg, rejects: list[Reject], *, cut: Cut) -> Reject:
+    """One line for a record without a usable window: its most frequent reason, the earliest where several are."""
+    if not rejects:
+        detail = f"{ecg.duration_s:g} s long, expected {cut.duration_s:g} s; use --pad to fill up short records"
+        return Reject(record.source, "too-short", detail)
+    code = Counter(reject.reason_code for reject in rejects).most_common(1)[0][0]
+    detail = next(reject.detail for reject in rejects if reject.reason_code == code)
+    return Reject(record.source, code, detail if len(rejects) == 1 else f"{detail} (all {len(rejects)} windows fail)")
+
+
+def _refused(reject: Reject) -> Reading:
+    return Reading(
+        record_name="",
+        header=Facts(),
+        n_samples=0,
+        sampling_rate_hz=0.0,
+        microvolts=np.zeros((0, 0, 0), dtype=np.int16),
+        numbers=(),
+        flags=np.zeros((0, len(FLAG_CODES)), dtype=np.bool_),
+        content_hashes=(),
+        rejects=(reject,),
+    )
+
+
+def _accepted(ecg: Ecg, accepted: list[tuple[int, Microvolts, list[bool]]], rejects: list[Reject]) -> Reading:
+    numbers, microvolts, flags = zip(*accepted, strict=True)
+    stacked = np.stack(microvolts)
+    return Reading(
+        record_name=ecg.ecg_id,
+        header=Facts(
+            patient_id=ecg.patient_id,
+            age_years=ecg.age_years,
+            sex=ecg.sex,
+            acquired_at=ecg.acquired_at,
+            notes=ecg.notes,
+        ),
+        n_samples=ecg.n_samples,
+        sampling_rate_hz=ecg.sampling_rate_hz,
+        microvolts=stacked,
+        numbers=numbers,
+        flags=np.array(flags, dtype=np.bool_).reshape(len(numbers), len(FLAG_CODES)),
+        content_hashes=tuple(content_hashes(stacked)),
+        rejects=tuple(rejects),
+    )

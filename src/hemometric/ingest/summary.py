@@ -1,0 +1,111 @@
+"""What was read and what was not."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hemometric.store import Reject, Store
+from hemometric.store.tables import decode_rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSummary:
+    """The account of a whole store, earlier, interrupted runs included.
+
+    Attributes:
+        out: The store.
+        n_records: Files found; each is accepted or rejected.
+        n_accepted_records: With at least one window in the store.
+        n_rejected_records: Without one.
+        n_windows: ECGs in the store.
+        n_rejected_windows: Failed windows of accepted records.
+        reasons: Rejected records by reason code.
+        window_reasons: Failed windows of accepted records by reason code.
+        n_patients: Known patients.
+        n_patients_unknown: Accepted records of which no patient is known; each is a patient of its own.
+        n_copied: ECGs whose very samples are also there under another patient.
+    """
+
+    out: Path
+    n_records: int
+    n_accepted_records: int
+    n_rejected_records: int
+    n_windows: int
+    n_rejected_windows: int
+    reasons: Mapping[str, int]
+    window_reasons: Mapping[str, int]
+    n_patients: int
+    n_patients_unknown: int
+    n_copied: int
+
+    def text(self) -> str:
+        """The account in lines, for people."""
+        lines = [
+            f"{self.out}: {self.n_windows:,} ECGs from {self.n_accepted_records:,} of {self.n_records:,} records, "
+            f"{self.n_patients:,} known patients"
+        ]
+        if self.n_rejected_records:
+            lines.append(f"rejected: {self.n_rejected_records:,} records ({_list(self.reasons)}); see rejects.csv")
+        if self.n_rejected_windows:
+            windows = _list(self.window_reasons)
+            lines.append(f"left out: {self.n_rejected_windows:,} windows of accepted records ({windows})")
+        if self.n_patients_unknown:
+            lines.append(
+                f"warning: no patient is known for {self.n_patients_unknown:,} records; each counts as a patient of "
+                "its own, so two ECGs of one person may fall into different splits: name the patients with --metadata"
+            )
+        if self.n_copied:
+            lines.append(
+                f"warning: {self.n_copied:,} ECGs are exact copies under different patients, so they may fall into "
+                "different splits: leave one SOURCE out, or give both the same patient with --metadata"
+            )
+        return "\n".join(lines)
+
+
+def summarise(path: Path, *, n_records: int) -> IngestSummary:
+    """Count what is in a complete store and in its `rejects.csv`.
+
+    Args:
+        path: The store.
+        n_records: Files that were found.
+    """
+    store = Store.open(path)
+    ecgs = store.ecgs.append_column("record", pc.replace_substring_regex(store.ecgs["source"], r"#\d+$", ""))
+    accepted = pc.unique(ecgs["record"])
+    rejected, failed = _sort_rejects(decode_rejects(path / "rejects.csv"), accepted)
+    unknown = ecgs.filter(pc.invert(ecgs["patient_id_known"]))
+    return IngestSummary(
+        out=path,
+        n_records=n_records,
+        n_accepted_records=len(accepted),
+        n_rejected_records=len(rejected),
+        n_windows=len(store),
+        n_rejected_windows=len(failed),
+        reasons=Counter(reject.reason_code for reject in rejected),
+        window_reasons=Counter(reject.reason_code for reject in failed),
+        n_patients=pc.count_distinct(ecgs.filter(ecgs["patient_id_known"])["patient_id"]).as_py(),
+        n_patients_unknown=pc.count_distinct(unknown["record"]).as_py(),
+        n_copied=_count_copies(ecgs),
+    )
+
+
+def _sort_rejects(rejects: list[Reject], accepted: pa.Array) -> tuple[list[Reject], list[Reject]]:
+    """Part rejected records from failed windows of accepted ones."""
+    names = set(accepted.to_pylist())
+    failed = [reject for reject in rejects if reject.source.rpartition("#")[0] in names]
+    windows = set(failed)
+    return [reject for reject in rejects if reject not in windows], failed
+
+
+def _count_copies(ecgs: pa.Table) -> int:
+    owners = ecgs.group_by("content_hash").aggregate([("patient_id", "count_distinct"), ("ecg_id", "count")])
+    shared = owners.filter(pc.greater(owners["patient_id_count_distinct"], 1))
+    return int(pc.sum(shared["ecg_id_count"]).as_py() or 0)
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{code} {count:,}" for code, count in Counter(counts).most_common())

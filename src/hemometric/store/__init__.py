@@ -1,0 +1,41 @@
+"""The store: a directory of int16 shards with one table row per ECG, and the split that every run uses."""
+
+from hemometric.store.manifest import INCOMING, MANIFEST, SCHEMA_VERSION, Manifest
+from hemometric.store.reading import Store
+from hemometric.store.shards import content_hashes, to_microvolts
+from hemometric.store.splits import SPLITS, assign
+from hemometric.store.tables import (
+    ECGS_SCHEMA,
+    LABELS_SCHEMA,
+    LINKS_SCHEMA,
+    TRUTH_SCHEMA,
+    Reject,
+    ecgs_schema,
+    flag_column,
+    write_store_table,
+)
+from hemometric.store.verification import verify
+from hemometric.store.writer import StoreSettings, StoreWriter
+
+__all__ = [
+    "ECGS_SCHEMA",
+    "INCOMING",
+    "LABELS_SCHEMA",
+    "LINKS_SCHEMA",
+    "MANIFEST",
+    "SCHEMA_VERSION",
+    "SPLITS",
+    "TRUTH_SCHEMA",
+    "Manifest",
+    "Reject",
+    "Store",
+    "StoreSettings",
+    "StoreWriter",
+    "assign",
+    "content_hashes",
+    "ecgs_schema",
+    "flag_column",
+    "to_microvolts",
+    "verify",
+    "write_store_table",
+]

@@ -1,0 +1,71 @@
+"""Files that are there as a whole or not at all, also after a power cut."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hemometric.errors import StoreError
+
+Piece = bytes | memoryview
+
+
+def digest(pieces: Sequence[Piece]) -> str:
+    """SHA-256 of the concatenated `pieces`, as hex."""
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_aside(path: Path, pieces: Sequence[Piece]) -> None:
+    """Write `pieces` to `path` and wait until they are on the disk.
+
+    Raises:
+        StoreError: The disk is full or not writable; what was begun is removed again.
+    """
+    try:
+        with path.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def publish(aside: Path, path: Path) -> None:
+    """Give a finished file its final name in one step, and wait until the name is on the disk.
+
+    Raises:
+        StoreError: The name cannot be given.
+    """
+    try:
+        aside.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The error to raise where the operating system refused a write."""
+    return StoreError(
+        f"{path}: cannot be written ({error.strerror or error}); free space or mend the permissions, then go on "
+        "with --resume: finished shards are kept"
+    )

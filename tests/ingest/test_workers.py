@@ -1,0 +1,183 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hemometric.errors import StoreError
+from hemometric.ingest import IngestSettings, ingest
+from hemometric.ingest.archive import Record
+from hemometric.ingest.records import Cut
+from hemometric.ingest.workers import _run_ahead, read_records
+from hemometric.store import INCOMING, verify
+
+CUT = Cut(sampling_rate_hz=250.0, duration_s=10.0, n_samples=2500, n_leads=8, pad=False)
+
+INGEST = """
+import sys
+from hemometric.ingest import IngestSettings, ingest
+from hemometric.progress import set_quiet
+
+if __name__ == "__main__":
+    set_quiet(False)
+    settings = IngestSettings(shard_size=4, workers=int(sys.argv[3]), resume=True)
+    ingest([sys.argv[1]], out=sys.argv[2], settings=settings)
+"""
+
+
+@pytest.fixture
+def records(make_archive):
+    archive = make_archive(20)
+    return [Record(path=path, source=path.stem) for path in sorted(archive.rglob("*.hea"))]
+
+
+def test_two_workers_give_the_readings_of_one_in_order(records):
+    one = list(read_records(records, CUT, workers=1))
+    two = list(read_records(records, CUT, workers=2))
+    assert [reading.record_name for reading in two] == [record.source for record in records]
+    assert [reading.content_hashes for reading in two] == [reading.content_hashes for reading in one]
+    np.testing.assert_array_equal(two[7].microvolts, one[7].microvolts)
+
+
+def test_no_records_need_no_workers():
+    assert list(read_records([], CUT, workers=4)) == []
+
+
+def test_a_bug_in_a_worker_keeps_its_type_and_traceback(records):
+    with pytest.raises(AttributeError) as caught:
+        list(read_records(records, "no cut at all", workers=2))
+    assert "in read_record" in str(caught.value.__cause__)
+
+
+def test_a_worker_that_is_killed_is_told(records):
+    readings = read_records(records * 20, CUT, workers=2)
+    next(readings)
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(StoreError, match=r"a worker process died.*--resume"):
+        list(readings)
+
+
+def test_stopping_early_stops_the_workers(records):
+    readings = read_records(records, CUT, workers=2)
+    next(readings)
+    readings.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_only_so_many_errands_are_out_at_a_time(records):
+    out = []
+
+    class Pool:
+        def submit(self, run, batch, cut):
+            out.append(Future())
+            return out[-1]
+
+    n_taken = 0
+    for errand in _run_ahead(Pool(), records * 5, CUT, n_ahead=3):
+        assert errand is out[n_taken]
+        n_taken += 1
+        assert len(out) - n_taken <= 3
+    assert n_taken == len(out) == 13
+
+
+def start(archive, store, *, workers, script):
+    command = [sys.executable, str(script), str(archive), str(store), str(workers)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def read_processes():
+    """(parent, state) of every process by its id."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        found[int(status.parent.name)] = (int(parent), state)
+    return found
+
+
+def find_children(of):
+    return [process for process, (parent, _) in read_processes().items() if parent == of]
+
+
+def are_gone(children):
+    """Whether all have ended; one that is only waiting to be noticed by the system ("Z") has."""
+    processes = read_processes()
+    return not any(child in processes and processes[child][1] != "Z" for child in children)
+
+
+def wait_until(condition, *arguments, seconds):
+    end = time.monotonic() + seconds
+    while not condition(*arguments) and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition(*arguments)
+
+
+def has_come_to(process, milestone, workers):
+    """Whether the process has written the file `milestone`, or where that is None has started its workers, or ended."""
+    there = len(find_children(process.pid)) > workers if milestone is None else milestone.exists()
+    return there or process.poll() is not None
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "run_ingest.py"
+    path.write_text(INGEST)
+    return path
+
+
+@pytest.fixture
+def archive(make_archive):
+    return make_archive(36)
+
+
+@pytest.fixture
+def undisturbed(tmp_path, archive, content):
+    """The bytes of a store that was made in one go."""
+    ingest([archive], out=tmp_path / "undisturbed", settings=IngestSettings(shard_size=4))
+    return content(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize(
+    ("workers", "milestones"),
+    [
+        (1, ("shards/00001.npy", f"{INCOMING}/journal/00006.json")),
+        (2, (None, "shards/00004.npy")),
+    ],
+)
+def test_killed_at_any_moment_and_resumed_the_bytes_are_the_same_and_no_worker_stays(
+    tmp_path, archive, undisturbed, content, script, workers, milestones
+):
+    store = tmp_path / "store"
+    for milestone in milestones:
+        process = start(archive, store, workers=workers, script=script)
+        wait_until(has_come_to, process, milestone and store / milestone, workers, seconds=30)
+        children = find_children(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
+        assert len(children) >= workers if workers > 1 else not children
+        assert wait_until(are_gone, children, seconds=5), "a worker outlived its parent"
+    ingest([archive], out=store, settings=IngestSettings(shard_size=4, workers=workers, resume=True))
+    assert content(store) == undisturbed
+    assert verify(store) == []
+
+
+def test_ctrl_c_keeps_finished_shards_and_says_how_to_go_on(tmp_path, archive, undisturbed, content, script):
+    store = tmp_path / "store"
+    process = start(archive, store, workers=2, script=script)
+    assert wait_until((store / "ecgs" / "00001.parquet").exists, seconds=30)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=30)[1]
+    assert "finished shards are kept; go on with --resume" in errors
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    ingest([archive], out=store, settings=IngestSettings(shard_size=4, resume=True))
+    assert content(store) == undisturbed
