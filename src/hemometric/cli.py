@@ -243,7 +243,8 @@ def finetune(
     named = [f"target={target}", *([f"n_labels={labels}"] if labels else []), *(["freeze=true"] if freeze else [])]
     chosen = load_settings(FinetuneSettings, config=config, overrides=[*named, *(settings or [])])
     opened = Store.open(store)
-    start = source if source in ("none", "random") else Path(source)
+    start: Path | Literal["none", "random"]
+    start = "none" if source == "none" else "random" if source == "random" else Path(source)
     run_finetuning(opened, source=start, out=out, settings=chosen, resume=resume, device=_state["device"])
     if baselines:
         fit_baselines(out, opened, device=_state["device"])

@@ -5,6 +5,7 @@ and the other baselines -> estimate for a real ECG.
 """
 
 import json
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -73,7 +74,10 @@ def run_demo(out: Path, *, size: Size = "small", seed: int = 0, device: Literal[
 
     say(f"1/6 simulate {amount.n_patients:,} patients (100 Hz, SIMULATED)")
     archive = out / "archive"
-    simulate(archive, settings=CohortSettings(n_patients=amount.n_patients, seed=seed, sampling_rate_hz=100.0))
+    cohort = CohortSettings(
+        n_patients=amount.n_patients, seed=seed, sampling_rate_hz=100.0, n_workers=os.cpu_count() or 1
+    )
+    simulate(archive, settings=cohort)
     link(Store.open(archive))
     store = Store.open(archive)
 

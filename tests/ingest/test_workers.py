@@ -7,7 +7,6 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from hemometric.errors import StoreError
@@ -35,14 +34,6 @@ if __name__ == "__main__":
 def records(make_archive):
     archive = make_archive(20)
     return [Record(path=path, source=path.stem) for path in sorted(archive.rglob("*.hea"))]
-
-
-def test_two_workers_give_the_readings_of_one_in_order(records):
-    one = list(read_records(records, CUT, workers=1))
-    two = list(read_records(records, CUT, workers=2))
-    assert [reading.record_name for reading in two] == [record.source for record in records]
-    assert [reading.content_hashes for reading in two] == [reading.content_hashes for reading in one]
-    np.testing.assert_array_equal(two[7].microvolts, one[7].microvolts)
 
 
 def test_no_records_need_no_workers():

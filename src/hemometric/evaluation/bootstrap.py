@@ -113,9 +113,7 @@ def paired_difference(
         seed: Of the draws, where `patients` are ids.
     """
     resamples = (
-        patients
-        if isinstance(patients, Resamples)
-        else draw_patients(patients, n_bootstrap=n_bootstrap, seed=seed)
+        patients if isinstance(patients, Resamples) else draw_patients(patients, n_bootstrap=n_bootstrap, seed=seed)
     )
     return intervals(lambda weights: {"difference": metric(a, weights) - metric(b, weights)}, resamples)["difference"]
 

@@ -78,7 +78,7 @@ def fit_intercept(events: BoolArray, logit: FloatArray, weights: FloatArray) -> 
     return np.where(np.abs(a) < _LARGEST_LOGIT, a, np.nan)
 
 
-def fit_line(events: BoolArray, logit: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fit_line(events: BoolArray | FloatArray, logit: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Maximum likelihood a, b of logit P(event) = a + b logit by Newton's method.
 
     Returns:

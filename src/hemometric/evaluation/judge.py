@@ -117,9 +117,7 @@ def _judge_classification(
     return judged
 
 
-def _judge_calibration(
-    event: Event, measurements: Measurements, run: Predictions, resamples: Resamples
-) -> Calibration:
+def _judge_calibration(event: Event, measurements: Measurements, run: Predictions, resamples: Resamples) -> Calibration:
     events, probability = happened(event, measurements.measured), run.probability[event.key]
     return Calibration(**intervals(lambda weights: weighted_calibration(events, probability, weights), resamples))
 
@@ -166,9 +164,7 @@ def _say_what_is_undefined(target: Target, measurements: Measurements, run: Pred
     """One plain sentence for each reason why numbers of the report are null."""
     notes = []
     if measurements.n_patients < MIN_PATIENTS:
-        notes.append(
-            f"Only {measurements.n_patients} patients were judged: no intervals are given below {MIN_PATIENTS} patients."
-        )
+        notes.append(f"Patients judged: {measurements.n_patients}. An interval needs {MIN_PATIENTS}, so none is given.")
     for event in target.events:
         n_events = int(happened(event, measurements.measured).sum())
         if n_events in (0, len(measurements.measured)):
@@ -178,11 +174,11 @@ def _say_what_is_undefined(target: Target, measurements: Measurements, run: Pred
             )
         if run.thresholds.get(event.key) is None:
             notes.append(
-                f"No threshold was frozen for {event.key}: sensitivity, specificity and predictive values are undefined."
+                f"No threshold was frozen for {event.key}: sensitivity, specificity, PPV and NPV are undefined."
             )
-    if not np.isfinite(measurements.age_years).all():
-        unknown = int((~np.isfinite(measurements.age_years)).sum())
-        notes.append(f"Age is unknown for {unknown:,} ECGs: they are in no age group.")
-    if (measurements.sex == "").any():
-        notes.append(f"Sex is unknown for {int((measurements.sex == '').sum()):,} ECGs: they are in no sex group.")
+    n_ecgs = len(measurements.measured)
+    unknown = {"age": ~np.isfinite(measurements.age_years), "sex": measurements.sex == ""}
+    for name, where in unknown.items():
+        if where.any():
+            notes.append(f"Of {n_ecgs:,} ECGs, {int(where.sum()):,} are of unknown {name}: in no {name} group.")
     return notes

@@ -168,6 +168,20 @@ class Report(_Part):
         return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
 
 
+def paired_auroc_difference(report: Report, *, versus: str, event: str) -> Interval:
+    """AUROC of the run minus that of a baseline, on the same resampled patients.
+
+    Raises:
+        ValueError: The report has no such baseline or event.
+    """
+    if versus not in report.baselines or event not in report.classification:
+        raise ValueError(
+            f"no baseline {versus!r} for {event!r}: there are {', '.join(report.baselines) or 'none'}, "
+            f"and the events {', '.join(report.classification)}"
+        )
+    return report.baselines[versus].difference.auroc[event]
+
+
 def report_schema() -> dict[str, Any]:
     """The JSON schema of report.json, as it is kept beside this file."""
     schema = Report.model_json_schema(mode="serialization")

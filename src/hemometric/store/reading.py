@@ -25,7 +25,7 @@ from hemometric.store.tables import (
 )
 
 Rows = Sequence[int] | NDArray[np.integer]
-_CHUNK = 64
+_CHUNK = 4
 """ECGs that are derived at a time, so that the intermediate stays in the cache."""
 
 

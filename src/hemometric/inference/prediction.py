@@ -1,0 +1,112 @@
+"""What a model says about an ECG, as a value, as text and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIMULATED_WARNING = "trained on SIMULATED patients: not a clinical estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEstimate:
+    """The estimate of one target.
+
+    Attributes:
+        target: Name of the target.
+        unit: Of value, low and high.
+        value: The estimate.
+        low: Lower end of the interval, or None where the run had too few calibration patients for one.
+        high: Upper end of the interval, or None.
+        probability: Of each event, from 0 to 1.
+    """
+
+    target: str
+    unit: str
+    value: float
+    low: float | None
+    high: float | None
+    probability: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about one ECG.
+
+    Attributes:
+        ecg_id: As the ECG names itself.
+        refused: Whether the ECG is outside what the model may read; then there are no estimates.
+        reason: Why it was refused.
+        estimates: By target; means over the windows that were good.
+        coverage: Nominal coverage of the intervals.
+        n_windows: Windows that the estimates are means of.
+        n_windows_refused: Windows of the record that were not good.
+        trained_on_simulated: Whether simulated ECGs or labels had a part in the weights.
+        reliability: None: not estimated.
+        neighbours: Similar ECGs; none are searched for.
+    """
+
+    ecg_id: str
+    refused: bool
+    reason: str | None = None
+    estimates: dict[str, TargetEstimate] = field(default_factory=dict)
+    coverage: float | None = None
+    n_windows: int = 0
+    n_windows_refused: int = 0
+    trained_on_simulated: bool = False
+    reliability: float | None = None
+    neighbours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowPredictions:
+    """What a model says about n ECGs of a store.
+
+    Attributes:
+        target: Name of the target.
+        estimate: (n,) in the target's unit.
+        low: (n,) lower ends of the intervals, -inf where the run had too few calibration patients.
+        high: (n,) upper ends, +inf likewise.
+        probability: For each event (n,), from 0 to 1.
+    """
+
+    target: str
+    estimate: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    probability: dict[str, NDArray[np.float64]]
+
+
+Answers = Sequence[tuple[Path, Prediction]]
+
+
+def predictions_text(answers: Answers) -> str:
+    """One or more lines for each file: values with unit and interval, probabilities, or why it was refused."""
+    return "\n".join(_text(path, prediction) for path, prediction in answers)
+
+
+def _text(path: Path, prediction: Prediction) -> str:
+    if prediction.refused:
+        return f"{path}: refused: {prediction.reason}"
+    lines = []
+    for estimate in prediction.estimates.values():
+        interval = ""
+        if estimate.low is not None and estimate.high is not None and prediction.coverage is not None:
+            interval = f" ({prediction.coverage:.0%} interval {estimate.low:.1f} to {estimate.high:.1f})"
+        chances = "".join(f", P({event}) = {chance:.2f}" for event, chance in estimate.probability.items())
+        lines.append(f"{path}: {estimate.target} {estimate.value:.1f} {estimate.unit}{interval}{chances}")
+    if prediction.n_windows + prediction.n_windows_refused > 1:
+        refused = f", {prediction.n_windows_refused} refused" if prediction.n_windows_refused else ""
+        lines.append(f"  mean over {prediction.n_windows} windows{refused}")
+    if prediction.trained_on_simulated:
+        lines.append(f"  {SIMULATED_WARNING}")
+    return "\n".join(lines)
+
+
+def predictions_json(answers: Answers) -> str:
+    """One JSON array with an object for each file; unknown numbers are null."""
+    content = [{"file": str(path), **asdict(prediction)} for path, prediction in answers]
+    return json.dumps(content, indent=2, allow_nan=False)

@@ -1,0 +1,306 @@
+"""Settings of the learning steps: frozen, range-checked, read from TOML and `key=value`, written back resolved as JSON.
+
+A setting that is None takes the recipe of its objective (or of the source run); the resolved value stands in the run's
+`settings.json`. Names of objectives, encoders and targets are checked where their registry lives.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hemometric.errors import SettingsError
+
+Precision = Literal["auto", "fp32", "bf16"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Frozen(BaseModel):
+    """What all settings have in common: no unknown key, no change after the check, no guessing of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ViewSettings(_Frozen):
+    """Ranges of the random views; each ECG of a batch draws its own.
+
+    Attributes:
+        crop_s: Length of the random crop in seconds; None keeps the whole window.
+        gain_sd: SD of the logarithm of one gain for the whole ECG.
+        lead_gain_sd: SD of the logarithm of a further gain for each lead.
+        noise_mv: Largest SD of white noise in mV; each ECG draws its SD from 0 to this.
+        lead_dropout: Probability that a lead is set to zero, in an ECG that loses leads at all.
+        lead_dropout_ecgs: Fraction of ECGs that lose leads at all.
+    """
+
+    crop_s: Positive | None = 8.0
+    gain_sd: Annotated[float, Field(ge=0, le=1)] = 0.05
+    lead_gain_sd: Annotated[float, Field(ge=0, le=1)] = 0.05
+    noise_mv: Annotated[float, Field(ge=0, le=1)] = 0.02
+    lead_dropout: Fraction = 0.1
+    lead_dropout_ecgs: Fraction = 0.5
+
+
+class PretrainSettings(_Frozen):
+    """How an encoder is pretrained without labels.
+
+    Attributes:
+        objective: Key of `hemometric.objectives.OBJECTIVES`.
+        encoder: Key of `hemometric.encoders.ENCODERS`.
+        sampling_rate_hz: What the encoder reads.
+        duration_s: Length of the window that the encoder reads.
+        band_hz: Lower and upper edge of the band-pass that every ECG goes through first; None filters nothing.
+        batch_size: ECGs in a step; None as the objective's recipe says.
+        n_passes: ECGs that go through the encoder in all (steps times batch size).
+        optimizer: "adam" (weight decay is added to the gradient) or "adamw" (decoupled); None: the recipe.
+        learning_rate: After warm-up; falls to 0 along a cosine. None: the recipe.
+        weight_decay: None: the recipe.
+        warmup_steps: Steps over which the learning rate rises linearly.
+        gradient_clip: Largest norm of the gradient.
+        temperature: Of NT-Xent.
+        margin: Of the triplet loss, on squared distances.
+        n_farthest: The negative is drawn from so many of the farthest; None: from all others.
+        dtw_rate_hz: Rate at which in-batch distances are computed.
+        band_ms: Half width of the Sakoe-Chiba band of `dml-dtw`.
+        single_ecg_patients: For patient contrast, of a patient with one ECG: "leave-out", or "two-views" of it.
+        views: Ranges of the random views.
+        precision: "auto" takes bf16 on CUDA and on processors with AMX, fp32 elsewhere.
+        n_validations: How often the whole validation split is looked at.
+        patience: Stop after so many looks without a better loss; None runs to the end.
+        checkpoint_every: Steps between checkpoints.
+        seed: Of weights, batches and views.
+        memory_gib: The prepared ECGs are kept in memory if they need no more than this.
+    """
+
+    objective: str = "pclr"
+    encoder: str = "compact"
+    sampling_rate_hz: Positive = 100.0
+    duration_s: Positive = 10.0
+    band_hz: tuple[Positive, Positive] | None = (0.5, 40.0)
+    batch_size: Annotated[int, Field(ge=4)] | None = None
+    n_passes: Count = 500_000
+    optimizer: Literal["adam", "adamw"] | None = None
+    learning_rate: Positive | None = None
+    weight_decay: NotNegative | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    gradient_clip: Positive = 5.0
+    temperature: Positive = 0.1
+    margin: Positive = 0.2
+    n_farthest: Count | None = None
+    dtw_rate_hz: Positive = 25.0
+    band_ms: NotNegative = 1000.0
+    single_ecg_patients: Literal["leave-out", "two-views"] = "leave-out"
+    views: ViewSettings = ViewSettings()
+    precision: Precision = "auto"
+    n_validations: Count = 10
+    patience: Count | None = None
+    checkpoint_every: Count = 100
+    seed: Annotated[int, Field(ge=0)] = 0
+    memory_gib: NotNegative = 4.0
+
+    @model_validator(mode="after")
+    def _check(self) -> "PretrainSettings":
+        _check_band(self.band_hz, self.sampling_rate_hz)
+        _check_crop(self.views, self.duration_s)
+        return self
+
+
+class FinetuneSettings(_Frozen):
+    """How a pretrained (or new) encoder is fitted to catheter labels.
+
+    Attributes:
+        target: Key of `hemometric.targets.TARGETS`.
+        n_labels: Training patients whose labels are used; None uses all. Validation, calibration and test stay whole.
+        freeze: Leave the encoder as it is and train the heads alone.
+        head: "mlp" as in the paper (128, batch norm, ReLU, dropout 0.3, 1), or "linear", which starts from a ridge fit.
+        encoder: None: that of the source run, or "compact" without one.
+        sampling_rate_hz: None: that of the source run, or 100.
+        duration_s: None: that of the source run, or 10. (The resolved settings of a run name all four.)
+        band_hz: None: that of the source run, or 0.5-40 Hz without one; "off" filters nothing.
+        learning_rates: Each is tried; the lowest validation loss wins. The same grid for every source.
+        weight_decay: Decoupled (AdamW).
+        batch_size: Labelled ECGs in a step.
+        n_steps: None: 20 rounds of the labelled ECGs, at least 300 and at most 1,000 steps.
+        warmup_steps: Steps over which the learning rate rises linearly.
+        gradient_clip: Largest norm of the gradient.
+        event_weight: Weight of the events' cross-entropy beside the mean squared error of the standardised target.
+        views: Ranges of the random views; not used with `freeze`.
+        precision: As in `PretrainSettings`.
+        n_validations: How often the validation labels are looked at.
+        patience: Stop after so many looks without a better loss; None runs to the end.
+        checkpoint_every: Steps between checkpoints.
+        coverage: Nominal coverage of the interval.
+        seed: Of weights, label subset, batches and views.
+        memory_gib: The prepared labelled ECGs are kept in memory if they need no more than this.
+    """
+
+    target: str = "mpcwp"
+    n_labels: Count | None = None
+    freeze: bool = False
+    head: Literal["mlp", "linear"] = "mlp"
+    encoder: str | None = None
+    sampling_rate_hz: Positive | None = None
+    duration_s: Positive | None = None
+    band_hz: tuple[Positive, Positive] | Literal["off"] | None = None
+    learning_rates: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5e-4, 2e-3)
+    weight_decay: NotNegative = 1e-2
+    batch_size: Annotated[int, Field(ge=4)] = 32
+    n_steps: Count | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] = 20
+    gradient_clip: Positive = 5.0
+    event_weight: NotNegative = 0.5
+    views: ViewSettings = ViewSettings()
+    precision: Precision = "auto"
+    n_validations: Count = 25
+    patience: Count | None = 8
+    checkpoint_every: Count = 100
+    coverage: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    seed: Annotated[int, Field(ge=0)] = 0
+    memory_gib: NotNegative = 4.0
+
+    @model_validator(mode="after")
+    def _check(self) -> "FinetuneSettings":
+        if len(set(self.learning_rates)) < len(self.learning_rates):
+            raise ValueError(f"learning_rates must differ from each other, got {self.learning_rates}")
+        return self
+
+
+def _check_band(band_hz: tuple[float, float] | None, rate_hz: float) -> None:
+    if band_hz is not None and not band_hz[0] < band_hz[1] < rate_hz / 2:
+        raise ValueError(
+            f"band_hz must be two rising frequencies below half the sampling rate ({rate_hz / 2:g} Hz), "
+            f"got {band_hz[0]:g} and {band_hz[1]:g}"
+        )
+
+
+def _check_crop(views: ViewSettings, duration_s: float) -> None:
+    if views.crop_s is not None and views.crop_s > duration_s:
+        raise ValueError(f"views.crop_s must not exceed duration_s ({duration_s:g}), got {views.crop_s:g}")
+
+
+def load_settings(model: type[Model], *, config: Path | None = None, overrides: Sequence[str] = ()) -> Model:
+    """Read settings from a TOML file and from `key=value` texts, the later ones winning.
+
+    Args:
+        model: `PretrainSettings`, `FinetuneSettings` or any other pydantic model.
+        config: A TOML file, or None. Nested settings are tables (`[views]`).
+        overrides: Texts such as `learning_rate=1e-3`, `views.crop_s=6` or `objective=dml-dtw`. A value is read as TOML
+            and, where it is none, as the text itself; `none` is None.
+
+    Raises:
+        SettingsError: All that is wrong, in one message: unknown names with the nearest known one, values out of range.
+
+    Examples:
+        >>> load_settings(PretrainSettings, overrides=["n_passes=1000", "views.crop_s=none"]).n_passes
+        1000
+    """
+    values: dict[str, object] = {} if config is None else _read_toml(config)
+    problems: list[str] = []
+    for override in overrides:
+        problem = _apply(values, override)
+        if problem is not None:
+            problems.append(problem)
+    try:
+        settings = model.model_validate(values)
+    except ValidationError as error:
+        problems.extend(_explain(error, model))
+    else:
+        if not problems:
+            return settings
+    where = f"{config}: " if config is not None else ""
+    raise SettingsError(where + "; ".join(problems))
+
+
+def _read_toml(config: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{config}: cannot be read ({error.strerror}): give an existing TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{config}: is not TOML: {error}") from error
+
+
+def _apply(values: dict[str, object], override: str) -> str | None:
+    """Put one `key=value` into nested `values`; return what is wrong with it, if anything."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        return f"{override!r} is not of the form key=value"
+    *tables, name = key.split(".")
+    for table in tables:
+        inner = values.setdefault(table, {})
+        if not isinstance(inner, dict):
+            return f"{key}: {table} is not a table"
+        values = inner
+    values[name] = _parse(text.strip())
+    return None
+
+
+def _parse(text: str) -> object:
+    if text.lower() == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        path = tuple(part for part in problem["loc"] if isinstance(part, str) and part.isidentifier())
+        name = ".".join(str(part) for part in problem["loc"] if part in path)
+        if problem["type"] == "extra_forbidden":
+            yield _unknown(".".join(map(str, problem["loc"])), _names(model))
+        elif name:
+            yield f"{name}: {problem['msg'].lower().removeprefix('value error, ')}, got {problem['input']!r}"
+        else:
+            yield problem["msg"].removeprefix("Value error, ")
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """All names of a model, those of nested models with a dot."""
+    names = []
+    for name, info in model.model_fields.items():
+        names.append(prefix + name)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            names.extend(_names(info.annotation, prefix=f"{name}."))
+    return names
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    return f"unknown setting {name!r}{suggest(name, known)}"
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Return ", did you mean 'x'?" for the nearest known name, or the list of those there are.
+
+    Examples:
+        >>> suggest("learing_rate", ["learning_rate", "seed"])
+        ", did you mean 'learning_rate'?"
+    """
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+
+
+def differences(old: Mapping[str, object], new: Mapping[str, object], prefix: str = "") -> list[str]:
+    """Name every setting in which two resolved (JSON) settings differ, with both values.
+
+    Examples:
+        >>> differences({"seed": 0, "views": {"crop_s": 8.0}}, {"seed": 1, "views": {"crop_s": 8.0}})
+        ['seed was 0, now 1']
+    """
+    found = []
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found.extend(differences(before, after, prefix=f"{prefix}{name}."))
+        elif before != after:
+            found.append(f"{prefix}{name} was {before}, now {after}")
+    return found

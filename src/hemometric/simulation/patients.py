@@ -1,0 +1,325 @@
+"""Virtual patients of a catheterisation laboratory and their visits.
+
+A patient has a phenotype, a severity and a congestion (venous tone and volume, shared by both sides of the heart); from
+them follow the parameters of the circulation. The kidneys correct the stressed volume once towards the wanted cardiac
+output. A visit changes volume, contractility, stiffness, heart rate and wanted arterial pressure.
+
+Sources of the distributions: catheterisation cohorts of the VA (PMC4811678, PMC8219057), ESCAPE (RAP/PCWP and PVR by
+tertile, MEDAMACS mismatch), PAH registries; the compliance of the pulmonary arteries follows from their resistance,
+C = 0.564 / (0.047 + R) (PMC3264431). What no source gives was chosen so that the cohort's moments come out near
+those cohorts' (`docs/` and the store's card.md say what was reached).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemometric.simulation.circulation import Circulation, FloatVector, Hemodynamics, healthy
+from hemometric.simulation.steady_state import run_to_steady_state
+
+IntVector = NDArray[np.int64]
+BoolVector = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Phenotype:
+    """Why a patient is sent to the catheterisation laboratory, with the means of what follows from it.
+
+    Attributes:
+        name: Short name.
+        share: Part of the cohort, 0..1.
+        heart_failure: Whether it counts as heart failure when patients are chosen for catheterisation.
+        age_years: Mean age.
+        female: Part of women, 0..1.
+        heart_rate_bpm: Mean heart rate.
+        stressed_volume_ml: Mean at 1.9 m2 body surface.
+        pericardial_volume_ml: Mean chamber volume at which the pericardium begins to press.
+        cardiac_index: Mean wanted cardiac index, L/min/m2.
+        rv_failure: Probability of a failing right ventricle at mean severity, 0..1.
+        af_log_odds: Added to the log odds of atrial fibrillation.
+    """
+
+    name: str
+    share: float
+    heart_failure: bool
+    age_years: float
+    female: float
+    heart_rate_bpm: float
+    stressed_volume_ml: float
+    pericardial_volume_ml: float
+    cardiac_index: float
+    rv_failure: float
+    af_log_odds: float
+
+
+PHENOTYPES = (
+    Phenotype("no-hf", 0.27, False, 58, 0.42, 70, 1250, 390, 3.00, 0.04, 0.0),
+    Phenotype("hfref", 0.27, True, 61, 0.30, 77, 1760, 520, 2.30, 0.45, 0.6),
+    Phenotype("hfpef", 0.27, True, 70, 0.55, 72, 1590, 430, 2.80, 0.22, 1.0),
+    Phenotype("precapillary-ph", 0.10, False, 56, 0.62, 78, 1280, 410, 2.50, 0.12, 0.2),
+    Phenotype("valve-mixed", 0.09, True, 69, 0.45, 75, 1600, 460, 2.55, 0.25, 1.2),
+)
+NO_HF, HFREF, HFPEF, PRECAPILLARY, VALVE = range(len(PHENOTYPES))
+
+
+class Patients(NamedTuple):
+    """n patients; vectors of shape (n,).
+
+    Attributes:
+        phenotype: Index into `PHENOTYPES`.
+        age_years: At the first visit.
+        female: True for women.
+        body_surface_m2: Body surface.
+        atrial_fibrillation: Permanent or persistent.
+        circulation: After the kidneys' correction.
+        baseline: Steady state of `circulation`: the patient's chronic load.
+    """
+
+    phenotype: IntVector
+    age_years: FloatVector
+    female: BoolVector
+    body_surface_m2: FloatVector
+    atrial_fibrillation: BoolVector
+    circulation: Circulation
+    baseline: Hemodynamics
+
+
+class Visits(NamedTuple):
+    """m visits, those of a patient next to each other and in the order of time; vectors of shape (m,).
+
+    Attributes:
+        patient: Row of the patient.
+        number: 0 for a patient's first visit.
+        at: When, datetime64[m].
+        heart_rate_bpm: Heart rate.
+        volume_change: Relative change of the stressed volume against the baseline.
+        hemodynamics: Steady state at the visit.
+    """
+
+    patient: IntVector
+    number: IntVector
+    at: NDArray[np.datetime64]
+    heart_rate_bpm: FloatVector
+    volume_change: FloatVector
+    hemodynamics: Hemodynamics
+
+
+_MAX_VISITS = 8
+_ANOTHER_VISIT = 0.6
+_FIRST_DAY = np.datetime64("2010-01-01T00:00", "m")
+_FIRST_VISIT_DAYS = 9 * 365
+_MEAN_GAP_DAYS = 240.0
+_MIN_GAP_DAYS = 7.0
+_MINUTES_PER_DAY = 24 * 60
+_KIDNEY_ML_PER_L_PER_MIN = 60.0
+_KIDNEY_RANGE_ML = (-130.0, 150.0)
+_RV_FAILURE_SLOPE = 0.6
+_CONGESTION_VOLUME = 0.12
+_CONGESTION_TONE = 0.20
+_VOLUME_SD = 0.12
+
+
+class _Traits(NamedTuple):
+    """What a patient is before there is a circulation; vectors of shape (n,)."""
+
+    phenotype: IntVector
+    severity: FloatVector
+    congestion: FloatVector
+    age_years: FloatVector
+    female: BoolVector
+    body_surface_m2: FloatVector
+    la_dilatation_ml: FloatVector
+    atrial_fibrillation: BoolVector
+
+    def is_(self, *kinds: int) -> BoolVector:
+        """Where the phenotype is one of `kinds`."""
+        return np.isin(self.phenotype, kinds)
+
+
+def draw_patients(n: int, rng: np.random.Generator) -> Patients:
+    """Draw n patients and run each to its baseline.
+
+    Args:
+        n: How many, >= 1.
+        rng: Source of randomness.
+    """
+    traits = _draw_traits(n, rng)
+    heart = healthy(n)._replace(**_left_heart(traits, rng))
+    heart = heart._replace(**_lungs_and_right_heart(traits, rng))
+    heart = heart._replace(**_rate_and_volume(traits, rng))
+    wanted_co = _wanted_output(traits, rng)
+    heart = heart._replace(systemic_resistance=heart.wanted_map_mmhg / wanted_co * 60.0 / 1000.0 * 0.95)
+    lacking_ml = (wanted_co - run_to_steady_state(heart).co_l_per_min) * _KIDNEY_ML_PER_L_PER_MIN
+    volume = heart.stressed_volume_ml + np.clip(lacking_ml, *_KIDNEY_RANGE_ML)
+    heart = heart._replace(stressed_volume_ml=volume)
+    return Patients(
+        phenotype=traits.phenotype,
+        age_years=traits.age_years,
+        female=traits.female,
+        body_surface_m2=traits.body_surface_m2,
+        atrial_fibrillation=traits.atrial_fibrillation,
+        circulation=heart,
+        baseline=run_to_steady_state(heart),
+    )
+
+
+def draw_visits(patients: Patients, rng: np.random.Generator) -> Visits:
+    """Draw 1 to 8 visits (mean 2.4) of each patient and run each to its steady state.
+
+    Args:
+        patients: n patients.
+        rng: Source of randomness.
+    """
+    n_visits = np.minimum(rng.geometric(1.0 - _ANOTHER_VISIT, len(patients.phenotype)), _MAX_VISITS)
+    patient = np.repeat(np.arange(len(n_visits)), n_visits)
+    number = np.arange(len(patient)) - np.repeat(np.cumsum(n_visits) - n_visits, n_visits)
+    failing = _of("heart_failure", patients.phenotype)[patient] > 0
+    change = _volume_change(failing, rng)
+    m = len(patient)
+    chronic = Circulation(*(values[patient] for values in patients.circulation))
+    rate = chronic.heart_rate_bpm * (1.0 + rng.normal(0.0, 0.08, m) + 0.5 * np.clip(change, 0.0, 0.3))
+    visit = chronic._replace(
+        heart_rate_bpm=np.clip(rate, 45.0, 130.0),
+        stressed_volume_ml=chronic.stressed_volume_ml * (1.0 + change),
+        lv_elastance=chronic.lv_elastance * np.exp(rng.normal(0.0, 0.10, m)),
+        lv_stiffness_per_ml=chronic.lv_stiffness_per_ml * np.exp(rng.normal(0.0, 0.06, m)),
+        wanted_map_mmhg=np.clip(chronic.wanted_map_mmhg + rng.normal(0.0, 8.0, m), 62.0, 130.0),
+    )
+    return Visits(
+        patient=patient,
+        number=number,
+        at=_visit_times(number, n_patients=len(n_visits), rng=rng),
+        heart_rate_bpm=visit.heart_rate_bpm,
+        volume_change=change,
+        hemodynamics=run_to_steady_state(visit),
+    )
+
+
+def _of(column: str, phenotype: IntVector) -> FloatVector:
+    """A column of `PHENOTYPES` for each patient."""
+    return np.array([float(getattr(kind, column)) for kind in PHENOTYPES])[phenotype]
+
+
+def _probability(log_odds: FloatVector) -> FloatVector:
+    probability: FloatVector = 1.0 / (1.0 + np.exp(-log_odds))
+    return probability
+
+
+def _spread(mean: float | FloatVector, sd: float, n: int, rng: np.random.Generator) -> FloatVector:
+    """Log-normal with that median and SD of the logarithm."""
+    values: FloatVector = mean * np.exp(rng.normal(0.0, sd, n))
+    return values
+
+
+def _draw_traits(n: int, rng: np.random.Generator) -> _Traits:
+    phenotype = rng.choice(len(PHENOTYPES), n, p=[kind.share for kind in PHENOTYPES]).astype(np.int64)
+    age = np.clip(_of("age_years", phenotype) + rng.normal(0.0, 12.0, n), 22.0, 92.0)
+    female = rng.random(n) < _of("female", phenotype)
+    dilated = np.isin(phenotype, (HFREF, HFPEF, VALVE))
+    dilatation = np.where(dilated, np.clip(rng.normal(22.0, 10.0, n), -3.0, 52.0), 0.0)
+    log_odds = -3.6 + 0.045 * (age - 60.0) + dilatation / 20.0 + _of("af_log_odds", phenotype)
+    return _Traits(
+        phenotype=phenotype,
+        severity=np.clip(rng.standard_normal(n), -2.2, 2.4),
+        congestion=np.clip(rng.standard_normal(n), -2.2, 2.4),
+        age_years=age,
+        female=female,
+        body_surface_m2=np.clip(np.where(female, 1.80, 2.03) + rng.normal(0.0, 0.2, n), 1.3, 2.8),
+        la_dilatation_ml=dilatation,
+        atrial_fibrillation=rng.random(n) < _probability(log_odds),
+    )
+
+
+def _left_heart(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
+    n = len(traits.severity)
+    systolic, diastolic, valve = traits.is_(HFREF), traits.is_(HFPEF), traits.is_(VALVE)
+    weak = np.clip(0.76 - 0.06 * traits.severity + rng.normal(0.0, 0.07, n), 0.40, 1.5)
+    strong = np.where(diastolic, _spread(3.0, 0.2, n, rng), _spread(3.0, 0.18, n, rng))
+    stiffness = np.where(systolic, _spread(0.0185, 0.07, n, rng), _spread(0.0270, 0.10, n, rng))
+    stiff = _spread(0.036 * np.exp(0.08 * traits.severity), 0.08, n, rng)
+    secondary_leak = np.where(systolic & (rng.random(n) < 0.5), _spread(0.5, 0.5, n, rng), 0.0)
+    return {
+        "lv_elastance": np.where(systolic, weak, strong),
+        "lv_unstressed_ml": np.where(systolic, 35.0 + 5.0 * traits.severity, 10.0) + rng.normal(0.0, 4.0, n),
+        "lv_stiffness_mmhg": _spread(0.55, 0.15, n, rng),
+        "lv_stiffness_per_ml": np.where(diastolic, stiff, stiffness),
+        "la_unstressed_ml": 8.0 + traits.la_dilatation_ml,
+        "la_stiffness_per_ml": _spread(0.042, 0.12, n, rng),
+        "atrial_kick": np.where(traits.atrial_fibrillation, 0.0, 1.0),
+        "mitral_leak_ml_per_s_mmhg": np.where(valve, np.clip(_spread(2.3, 0.35, n, rng), 0.6, 4.0), secondary_leak),
+    }
+
+
+def _lungs_and_right_heart(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
+    """Left heart failure raises the pulmonary resistance, and both weaken the right ventricle."""
+    n = len(traits.severity)
+    left = traits.is_(HFREF, HFPEF, VALVE)
+    resistance_wu = np.where(
+        left, _spread(2.1 * np.exp(0.12 * traits.severity), 0.45, n, rng), _spread(1.5, 0.30, n, rng)
+    )
+    resistance_wu = np.where(traits.is_(PRECAPILLARY), _spread(5.2, 0.5, n, rng), resistance_wu)
+    resistance = resistance_wu * 0.06
+    odds = _of("rv_failure", traits.phenotype)
+    log_odds = np.log(odds / (1.0 - odds)) + _RV_FAILURE_SLOPE * (traits.severity + traits.congestion)
+    failing = rng.random(n) < _probability(log_odds)
+    adapted = _spread(0.70, 0.12, n, rng) * np.clip((resistance_wu / 1.6) ** 0.45, 0.8, 2.2)
+    stiffening = np.where(failing, 1.15, 1.0) * np.where(left, 1.15, 1.05)
+    return {
+        "pulmonary_resistance": 0.9 * resistance,
+        "pulmonary_venous_resistance": 0.1 * resistance,
+        "pulmonary_arterial_compliance": np.clip(_spread(0.564, 0.15, n, rng) / (0.047 + 0.9 * resistance), 0.6, 9.0),
+        "rv_elastance": np.where(failing, 0.65, 1.0) * adapted,
+        "rv_stiffness_mmhg": _spread(0.75, 0.15, n, rng),
+        "rv_stiffness_per_ml": _spread(0.0215, 0.06, n, rng) * stiffening,
+    }
+
+
+def _rate_and_volume(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
+    n = len(traits.severity)
+    sick = traits.severity * (traits.phenotype != NO_HF)
+    rate = _of("heart_rate_bpm", traits.phenotype) + 3.0 * traits.severity + rng.normal(0.0, 9.0, n)
+    volume = _of("stressed_volume_ml", traits.phenotype) + 90.0 * sick + rng.normal(0.0, 60.0, n)
+    pressure = 92.0 + rng.normal(0.0, 9.0, n) - traits.is_(HFREF) * (6.0 + 2.0 * traits.severity)
+    return {
+        "heart_rate_bpm": np.clip(rate, 48.0, 120.0) + 9.0 * traits.atrial_fibrillation,
+        "stressed_volume_ml": volume
+        * (traits.body_surface_m2 / 1.9) ** 0.7
+        * np.exp(_CONGESTION_VOLUME * traits.congestion),
+        "systemic_venous_compliance": 73.0 * np.exp(-_CONGESTION_TONE * traits.congestion),
+        "wanted_map_mmhg": np.clip(pressure, 68.0, 118.0),
+        "pericardial_volume_ml": _of("pericardial_volume_ml", traits.phenotype) + rng.normal(0.0, 25.0, n),
+    }
+
+
+def _wanted_output(traits: _Traits, rng: np.random.Generator) -> FloatVector:
+    """L/min that the tissues ask for."""
+    sick = traits.severity * (traits.phenotype != NO_HF)
+    index = _of("cardiac_index", traits.phenotype) - 0.17 * sick + rng.normal(0.0, 0.30, len(sick))
+    wanted: FloatVector = np.clip(index, 1.3, 4.6) * traits.body_surface_m2
+    return wanted
+
+
+def _volume_change(failing: BoolVector, rng: np.random.Generator) -> FloatVector:
+    """Relative change of the stressed volume: salt, diuretics, and decompensation of a failing heart."""
+    m = len(failing)
+    ordinary = rng.normal(0.0, _VOLUME_SD, m) * np.where(failing, 1.3, 1.0) - 0.04 * failing
+    decompensated = failing & (rng.random(m) < 0.30)
+    change = ordinary + np.where(decompensated, np.abs(rng.normal(0.22, 0.06, m)), 0.0)
+    limited: FloatVector = np.clip(change, -0.40, 0.45)
+    return limited
+
+
+def _visit_times(number: IntVector, *, n_patients: int, rng: np.random.Generator) -> NDArray[np.datetime64]:
+    """First visits over nine years, then gaps of at least a week, at office hours of any day."""
+    first_days = rng.random(n_patients) * _FIRST_VISIT_DAYS
+    gap_days = np.where(number == 0, 0.0, _MIN_GAP_DAYS + rng.exponential(_MEAN_GAP_DAYS, len(number)))
+    is_first = np.flatnonzero(number == 0)
+    so_far = np.cumsum(gap_days)
+    since_first = so_far - np.repeat(so_far[is_first], np.diff(np.append(is_first, len(number))))
+    patient = np.cumsum(number == 0) - 1
+    days = np.floor(first_days[patient] + since_first)
+    minutes = days * _MINUTES_PER_DAY + rng.integers(7 * 60, 19 * 60, len(number))
+    at: NDArray[np.datetime64] = _FIRST_DAY + minutes.astype("timedelta64[m]")
+    return at

@@ -1,0 +1,69 @@
+"""`card.md`: what a run was trained on and reads, for the person who finds it later."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hemometric.settings import FinetuneSettings, PretrainSettings
+from hemometric.training.contract import ModelContract
+from hemometric.training.loop import Progress
+from hemometric.training.plan import PretrainingPlan
+
+_NOT_A_DEVICE = "Research software; not a medical device."
+SIMULATED = "**SIMULATED**: the weights were fitted to simulated patients. Nothing here is clinical performance."
+
+
+def pretraining_card(
+    settings: PretrainSettings, contract: ModelContract, progress: Progress, plan: PretrainingPlan
+) -> str:
+    """The card of a pretrained run, Markdown."""
+    rows = plan.train_rows
+    best = "none: the validation split was too small, the last weights were kept"
+    if progress.best_loss is not None:
+        best = f"{progress.best_loss:.4f} at step {progress.best_step:,} of {progress.step:,} (these weights were kept)"
+    lines = [
+        f"- Objective: {settings.objective}",
+        f"- Trained on: {len(rows):,} ECGs of {len(np.unique(plan.patient_codes[rows])):,} patients, without labels",
+        f"- Left out: {plan.n_left_out:,} patients with one ECG",
+        f"- Validation loss: {best}",
+    ]
+    return _card("Pretrained encoder", contract, lines)
+
+
+def finetuning_card(
+    settings: FinetuneSettings,
+    contract: ModelContract,
+    *,
+    source: str,
+    counts: Mapping[str, tuple[int, int]],
+    fit: Sequence[str],
+) -> str:
+    """The card of a fine-tuned run, Markdown.
+
+    Args:
+        settings: Of the fine-tuning.
+        contract: Of the model.
+        source: What the encoder was before.
+        counts: For each role, labelled ECGs and their patients.
+        fit: Sentences on the fit and on its calibration.
+    """
+    target = contract.targets[0]
+    lines = [
+        f"- Target: {target.name} in {target.unit}; events {', '.join(target.events)}",
+        f"- Encoder before: {source}; {'frozen' if settings.freeze else 'trained with the heads'}",
+        *(f"- Labels, {role}: {ecgs:,} ECGs of {patients:,} patients" for role, (ecgs, patients) in counts.items()),
+        f"- Training labels: {target.label_mean:.2f} +- {target.label_sd:.2f} {target.unit}",
+        *(f"- {sentence}" for sentence in fit),
+    ]
+    return _card(f"Estimate of {target.name}", contract, lines)
+
+
+def _card(title: str, contract: ModelContract, lines: Sequence[str]) -> str:
+    band = "no filter" if contract.band_hz is None else f"band-pass {contract.band_hz[0]:g}-{contract.band_hz[1]:g} Hz"
+    reads = (
+        f"- Reads: 12 leads ({' '.join(contract.leads)}), {contract.duration_s:g} s at {contract.sampling_rate_hz:g} "
+        f"samples per second in {contract.unit}, {band}, normalisation {contract.normalisation}"
+    )
+    encoder = f"- Encoder: {contract.encoder}, embedding of {contract.embedding_dim}, trained in {contract.precision}"
+    warning = [SIMULATED, ""] if contract.trained_on_simulated else []
+    return "\n".join([f"# {title}", "", *warning, _NOT_A_DEVICE, "", *lines, encoder, reads, ""])

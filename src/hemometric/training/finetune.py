@@ -1,0 +1,231 @@
+"""STEP finetune: a pretrained (or new) encoder and a few labels -> estimates in the target's unit."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from hemometric.encoders import Encoder, build_encoder
+from hemometric.errors import TrainingError
+from hemometric.progress import say
+from hemometric.settings import FinetuneSettings, PretrainSettings
+from hemometric.store import Store
+from hemometric.store.durable import digest_file
+from hemometric.targets import find_target
+from hemometric.training.batches import PreparedEcgs
+from hemometric.training.calibration import Calibration, calibrate
+from hemometric.training.card import finetuning_card
+from hemometric.training.contract import ModelContract, TargetContract
+from hemometric.training.device import keep_freed_memory, resolve_device, resolve_precision
+from hemometric.training.files import write_json, write_whole
+from hemometric.training.fitting import Estimator, Fitted, LabelledData, fit
+from hemometric.training.forward import embed_in_batches, estimate
+from hemometric.training.labelled import (
+    LabelledEcgs,
+    Role,
+    choose_labels,
+    label_table,
+    table_bytes,
+    table_fingerprint,
+)
+from hemometric.training.pretrain import check_store
+from hemometric.training.randomness import Purpose, seeded_layers, torch_seed
+from hemometric.training.runs import (
+    CONFORMAL,
+    ENCODER_WEIGHTS,
+    HEAD_WEIGHTS,
+    Heads,
+    Run,
+    begin_run,
+    finish_run,
+    write_splits,
+    write_weights,
+)
+
+Source = Path | Literal["none", "random"]
+Labels = dict[Role, LabelledEcgs]
+
+
+def finetune(
+    store: Store,
+    *,
+    source: Source,
+    out: Path,
+    settings: FinetuneSettings,
+    resume: bool = False,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Fit an estimate of a target to the labels of a store; its test split is never read.
+
+    Every learning rate of the settings is tried, and the weights with the lowest validation loss are kept. The interval
+    and the probabilities are then fitted to the calibration split.
+
+    Args:
+        store: With linked labels; its sampling rate need not be that of the pretraining store.
+        source: A pretrained run, "none" (a new encoder, trained with the heads) or "random" (a new encoder, frozen).
+        out: The run to write; it is finished when this returns.
+        settings: See `FinetuneSettings`.
+        resume: Go on with an interrupted run; on none it starts, on a finished one it changes nothing.
+        device: Where to compute.
+
+    Raises:
+        SettingsError: An unknown target or encoder, or a device or precision that is not to be had.
+        LabelError: The store has no labels of the target.
+        TrainingError: Too few labels, a store that the encoder cannot read, or a loss that is not finite.
+        RunError: `source` is no finished run; or `out` exists without `resume`, or was begun with other settings.
+    """
+    where = resolve_device(device)
+    if source == "none" and settings.freeze:
+        raise TrainingError("a new encoder that is frozen learns nothing: say random instead of none to have that")
+    settings = settings.model_copy(update={"freeze": settings.freeze or source == "random"})
+    encoder, contract, settings = _start(source, settings, store, device=where)
+    labels = choose_labels(store, target=settings.target, n_labels=settings.n_labels, seed=settings.seed)
+    contract = contract.model_copy(update={"targets": (_target_contract(labels["train"], settings),)})
+    table = label_table(store, labels, target=settings.target)
+    description = _describe(store, source, settings, contract)
+    if begin_run(out, {**description, "label_fingerprint": table_fingerprint(table)}, resume=resume):
+        say(f"{out}: is finished already")
+        return
+    keep_freed_memory()
+    rows = np.concatenate([chosen.rows for chosen in labels.values()])
+    ecgs = PreparedEcgs(store, rows, contract=contract, memory_gib=settings.memory_gib)
+    with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=where):
+        model = Estimator(encoder, Heads(contract.targets[0], embedding_dim=contract.embedding_dim)).to(where)
+    names = store.ecgs["ecg_id"].take(labels["train"].rows).to_pylist()
+    data = LabelledData(ecgs, labels["train"], labels["validation"], names)
+    fitted = fit(model, data, settings=settings, contract=contract, run=out, device=where)
+    calibration = _calibrate(fitted, ecgs, labels["calibration"], contract, level=settings.coverage)
+    write_whole(out / "label_subset.parquet", table_bytes(table))
+    write_splits(out / "splits.csv", store)
+    write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
+    write_weights(out / ENCODER_WEIGHTS, fitted.model.encoder)
+    write_weights(out / HEAD_WEIGHTS, fitted.model.heads)
+    sentences = [_fit_sentence(fitted, settings), *calibration.sentences(contract.targets[0].unit)]
+    sentences += _leak(store, source)
+    counts: dict[str, tuple[int, int]] = {role: chosen.counts for role, chosen in labels.items()}
+    card = finetuning_card(settings, contract, source=_source_name(source), counts=counts, fit=sentences)
+    write_whole(out / "card.md", card.encode())
+    finish_run(out, contract)
+
+
+def _calibrate(
+    fitted: Fitted, ecgs: PreparedEcgs, labels: LabelledEcgs, contract: ModelContract, *, level: float
+) -> Calibration:
+    device = next(fitted.model.parameters()).device
+    embeddings = embed_in_batches(fitted.model.encoder, ecgs, labels.rows, device=device)
+    estimates, logits = estimate(fitted.model.heads, embeddings)
+    return calibrate(contract.targets[0], labels, estimates=estimates, logits=logits, level=level)
+
+
+def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
+    tried = ", ".join(f"{rate:g}" for rate in settings.learning_rates)
+    loss = fitted.progress.best_loss
+    return (
+        f"Learning rate {fitted.learning_rate:g} of {tried}; validation loss "
+        f"{'unknown' if loss is None else f'{loss:.4f}'} at step {fitted.progress.best_step:,}"
+    )
+
+
+def _start(
+    source: Source, settings: FinetuneSettings, store: Store, *, device: torch.device
+) -> tuple[Encoder, ModelContract, FinetuneSettings]:
+    """The encoder before fine-tuning, the contract so far (without targets) and the settings with what it reads."""
+    if isinstance(source, Path):
+        run = Run.open(source)
+        encoder, contract = run.load_encoder(device=device), run.contract
+        _refuse_other_signal(settings, contract, source)
+    else:
+        encoder, contract = _new_encoder(settings)
+    precision = resolve_precision(settings.precision, device=device)
+    changed = {"precision": precision, "simulated_labels": store.simulated, "targets": ()}
+    contract = contract.model_copy(update=changed)
+    check_store(store, contract)
+    return encoder, contract, settings.model_copy(update=_signal(contract))
+
+
+def _new_encoder(settings: FinetuneSettings) -> tuple[Encoder, ModelContract]:
+    default = PretrainSettings()
+    name = settings.encoder or default.encoder
+    rate_hz = settings.sampling_rate_hz or default.sampling_rate_hz
+    encoder = build_encoder(name, seed=torch_seed(settings.seed, Purpose.WEIGHTS))
+    contract = ModelContract(
+        encoder=name,
+        embedding_dim=encoder.embedding_dim,
+        sampling_rate_hz=rate_hz,
+        n_samples=round((settings.duration_s or default.duration_s) * rate_hz),
+        band_hz=None if settings.band_hz == "off" else settings.band_hz or default.band_hz,
+        precision="fp32",
+    )
+    return encoder, contract
+
+
+def _signal(contract: ModelContract) -> dict[str, object]:
+    """What an encoder reads, under the names of `FinetuneSettings`."""
+    return {
+        "encoder": contract.encoder,
+        "sampling_rate_hz": contract.sampling_rate_hz,
+        "duration_s": contract.duration_s,
+        "band_hz": contract.band_hz or "off",
+    }
+
+
+def _refuse_other_signal(settings: FinetuneSettings, contract: ModelContract, source: Path) -> None:
+    for name, value in _signal(contract).items():
+        asked = getattr(settings, name)
+        if asked is not None and asked != value:
+            raise TrainingError(f"{source}: has {name} {value}, not {asked}: leave {name} out of the settings")
+
+
+def _target_contract(train: LabelledEcgs, settings: FinetuneSettings) -> TargetContract:
+    target = find_target(settings.target)
+    return TargetContract(
+        name=target.name,
+        unit=target.unit,
+        label_mean=float(train.values.mean()),
+        label_sd=float(train.values.std()),
+        events=tuple(event.key for event in target.events),
+        head=settings.head,
+    )
+
+
+def _source_name(source: Source) -> str:
+    return str(source) if not isinstance(source, Path) else f"the run {source.name}"
+
+
+def _describe(store: Store, source: Source, settings: FinetuneSettings, contract: ModelContract) -> dict[str, object]:
+    where_from: str | dict[str, object] = str(source)
+    if isinstance(source, Path):
+        run = Run.open(source)
+        where_from = {
+            "objective": run.settings["settings"].get("objective"),
+            "encoder_sha256": digest_file(source / ENCODER_WEIGHTS),
+            "settings": run.settings["settings"],
+            "data_fingerprint": run.settings["data_fingerprint"],
+        }
+    return {
+        "kind": "finetune",
+        "settings": json.loads(settings.model_dump_json()),
+        "source": where_from,
+        "precision": contract.precision,
+        "data_fingerprint": store.fingerprint,
+        "simulated": store.simulated,
+        "seed": settings.seed,
+    }
+
+
+def _leak(store: Store, source: Source) -> list[str]:
+    """A sentence on test patients whom pretraining read, where there are any."""
+    if not isinstance(source, Path) or not (source / "splits.csv").exists():
+        return []
+    with (source / "splits.csv").open(newline="", encoding="utf-8") as file:
+        read = {line["patient_id"] for line in csv.DictReader(file) if line["split"] in ("train", "validation")}
+    ids = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)
+    seen = read & set(ids[store.splits() == "test"].tolist())
+    if not seen:
+        return []
+    sentence = f"{len(seen):,} test patients were read (without labels) in pretraining: the splits differ"
+    say(f"{source}: {sentence}")
+    return [sentence]

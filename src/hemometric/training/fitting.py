@@ -1,0 +1,191 @@
+"""Encoder and heads fitted to labels, once for each learning rate; the lowest validation loss wins."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hemometric.encoders import Encoder
+from hemometric.settings import FinetuneSettings
+from hemometric.training.batches import PreparedEcgs, Rows, derive_all, draw_ecgs
+from hemometric.training.calibration import event_outcomes
+from hemometric.training.contract import ModelContract
+from hemometric.training.device import autocast
+from hemometric.training.forward import embed_in_batches
+from hemometric.training.labelled import LabelledEcgs
+from hemometric.training.loop import Progress, Schedule, Task, optimise
+from hemometric.training.randomness import Purpose, seeded_layers, torch_generator
+from hemometric.training.ridge import start_from_ridge
+from hemometric.training.runs import Heads
+from hemometric.views import random_view
+
+_ROUNDS, _LEAST_STEPS, _MOST_STEPS = 20, 300, 1000
+
+
+class Estimator(nn.Module):
+    """An encoder and its heads."""
+
+    def __init__(self, encoder: Encoder, heads: Heads) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = heads
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledData:
+    """What the fit reads.
+
+    Attributes:
+        ecgs: The prepared ECGs of all roles.
+        train: Fitted to.
+        validation: Chosen by.
+        names: ECG ids of the training rows, to name them when something goes wrong.
+    """
+
+    ecgs: PreparedEcgs
+    train: LabelledEcgs
+    validation: LabelledEcgs
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The best of the learning rates."""
+
+    model: Estimator
+    learning_rate: float
+    progress: Progress
+
+
+def fit(
+    model: Estimator,
+    data: LabelledData,
+    *,
+    settings: FinetuneSettings,
+    contract: ModelContract,
+    run: Path,
+    device: torch.device,
+) -> Fitted:
+    """Fit copies of a model, one for each learning rate, and return the one with the lowest validation loss.
+
+    With `settings.freeze` the encoder stays in eval mode, embeddings are computed once and the heads alone are fitted.
+
+    Args:
+        model: Before the fit, on `device`; linear heads are first set to a ridge fit on its embeddings.
+        data: Labelled ECGs.
+        settings: Of the fine-tuning.
+        contract: Of the model.
+        run: Where checkpoints and history go.
+        device: Where the model is.
+
+    Raises:
+        TrainingError: A loss is not finite.
+    """
+    train = embed_in_batches(model.encoder, data.ecgs, data.train.rows, device=device)
+    validation = embed_in_batches(model.encoder, data.ecgs, data.validation.rows, device=device)
+    if settings.head == "linear":
+        start_from_ridge(
+            model.heads,
+            target=settings.target,
+            train=(train, data.train.values),
+            validation=(validation, data.validation.values),
+        )
+    schedules = _schedules(settings, n_ecgs=len(data.train.rows))
+    fitted = []
+    for number, schedule in enumerate(schedules):
+        candidate = copy.deepcopy(model)
+        losses = _Losses(candidate, data, settings, contract, device, (train, validation) if settings.freeze else None)
+        task = Task(
+            title=f"finetune {settings.target} at {schedule.learning_rate:g}",
+            model=candidate.heads if settings.freeze else candidate,
+            loss=losses.step,
+            validate=losses.validate,
+            ecg_ids=lambda step, losses=losses: [data.names[place] for place in losses.places(step)],  # type: ignore[misc]  # a default binds the loop's value
+        )
+        progress = optimise(task, schedule=schedule, run=run, name=f"rate-{number}", device=device)
+        fitted.append(Fitted(candidate, schedule.learning_rate, progress))
+    return min(fitted, key=lambda one: np.inf if one.progress.best_loss is None else one.progress.best_loss)
+
+
+def _schedules(settings: FinetuneSettings, *, n_ecgs: int) -> list[Schedule]:
+    rounds = -(-_ROUNDS * n_ecgs // settings.batch_size)
+    n_steps = settings.n_steps or min(max(rounds, _LEAST_STEPS), _MOST_STEPS)
+    return [
+        Schedule(
+            n_steps=n_steps,
+            optimizer="adamw",
+            learning_rate=learning_rate,
+            weight_decay=settings.weight_decay,
+            warmup_steps=settings.warmup_steps,
+            gradient_clip=settings.gradient_clip,
+            validate_every=max(1, -(-n_steps // settings.n_validations)),
+            patience=settings.patience,
+            checkpoint_every=settings.checkpoint_every,
+        )
+        for learning_rate in settings.learning_rates
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Losses:
+    """Mean squared error of the standardised target plus the weighted cross-entropy of its events.
+
+    Attributes:
+        embeddings: Of the training and validation ECGs where the encoder is frozen.
+    """
+
+    model: Estimator
+    data: LabelledData
+    settings: FinetuneSettings
+    contract: ModelContract
+    device: torch.device
+    embeddings: tuple[Tensor, Tensor] | None
+
+    def places(self, step: int) -> Rows:
+        """Places within the training labels that a step reads."""
+        every = np.arange(len(self.data.train.rows))
+        return draw_ecgs(every, batch_size=self.settings.batch_size, step=step, seed=self.settings.seed)
+
+    def step(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
+        """The loss of one training step."""
+        places = self.places(step)
+        with seeded_layers(self.settings.seed, Purpose.DROPOUT, step, device=self.device):
+            if self.embeddings is not None:
+                seen = self.embeddings[0][torch.from_numpy(places).to(self.device)]
+            else:
+                seen = self._embed_views(self.data.train.rows[places], step)
+            return self._loss(seen, self.data.train.values[places])
+
+    def _embed_views(self, rows: Rows, step: int) -> Tensor:
+        views = random_view(
+            self.data.ecgs.take(rows, device=self.device),
+            settings=self.settings.views,
+            sampling_rate_hz=self.contract.sampling_rate_hz,
+            generator=torch_generator(self.settings.seed, Purpose.VIEWS, step, device=self.device),
+        )
+        with autocast(self.contract.precision, device=self.device):
+            embeddings: Tensor = self.model.encoder(derive_all(views)).float()
+        return embeddings
+
+    def validate(self) -> float:
+        """The loss over the whole validation split, each labelled ECG weighing the same."""
+        if self.embeddings is not None:
+            seen = self.embeddings[1]
+        else:
+            rows = self.data.validation.rows
+            seen = embed_in_batches(self.model.encoder, self.data.ecgs, rows, device=self.device)
+        return float(self._loss(seen, self.data.validation.values)[0])
+
+    def _loss(self, embeddings: Tensor, values: np.ndarray) -> tuple[Tensor, Mapping[str, float]]:
+        heads = self.model.heads
+        labels = torch.from_numpy(values).to(embeddings)
+        squared = functional.mse_loss(heads.regression.standardised(embeddings), heads.regression.standardise(labels))
+        happened = torch.from_numpy(event_outcomes(values, self.settings.target)).to(embeddings)
+        entropy = functional.binary_cross_entropy_with_logits(heads.event(embeddings), happened)
+        facts = {"train_squared_error": float(squared.detach()), "train_event_entropy": float(entropy.detach())}
+        return squared + self.settings.event_weight * entropy, facts

@@ -1,0 +1,120 @@
+"""Which labelled ECGs a fine-tuning reads, and for what."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hemometric.errors import TrainingError
+from hemometric.labels import linked_labels
+from hemometric.progress import say
+from hemometric.store import Store
+from hemometric.training.randomness import Purpose, numpy_rng
+
+Role = Literal["train", "validation", "calibration"]
+ROLES: tuple[Role, ...] = ("train", "validation", "calibration")
+_MIN_TRAIN, _MIN_VALIDATION = 8, 2
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledEcgs:
+    """Labelled ECGs of one role.
+
+    Attributes:
+        rows: (n,) rows of the store.
+        values: (n,) in the target's unit.
+        patients: (n,) patient ids.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    patients: NDArray[np.str_]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """ECGs and patients."""
+        return len(self.rows), len(np.unique(self.patients))
+
+
+def choose_labels(store: Store, *, target: str, n_labels: int | None, seed: int) -> dict[Role, LabelledEcgs]:
+    """Take the labels of the training, validation and calibration splits; test labels are dropped at once.
+
+    `n_labels` keeps so many training *patients*, with all their labelled ECGs; the patients of a smaller number are
+    among those of a larger one of the same seed. The other splits stay whole.
+
+    Args:
+        store: With linked labels.
+        target: Name of the target.
+        n_labels: Training patients, or None for all; all of them, too, where there are not so many.
+        seed: Of the choice.
+
+    Raises:
+        TrainingError: Too few labels to train on or to choose by, or all training labels are equal.
+        LabelError: The store has no labels of this target.
+    """
+    linked = linked_labels(store, target)
+    ids = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)[linked.rows]
+    splits = store.splits()[linked.rows]
+    kept = {role: np.flatnonzero(splits == role) for role in ROLES}
+    kept["train"] = _of_some_patients(kept["train"], ids, n_labels=n_labels, seed=seed)
+    chosen = {role: LabelledEcgs(linked.rows[at], linked.values[at], ids[at]) for role, at in kept.items()}
+    _check_enough(chosen, store=store, target=target)
+    return chosen
+
+
+def _of_some_patients(
+    at: NDArray[np.intp], ids: NDArray[np.str_], *, n_labels: int | None, seed: int
+) -> NDArray[np.intp]:
+    if n_labels is None:
+        return at
+    patients = np.unique(ids[at])
+    if n_labels > len(patients):
+        say(f"only {len(patients):,} training patients have a label: all of them are used, not {n_labels:,}")
+    order = numpy_rng(seed, Purpose.LABELS).permutation(len(patients))
+    return at[np.isin(ids[at], patients[order[:n_labels]])]
+
+
+def _check_enough(chosen: Mapping[Role, LabelledEcgs], *, store: Store, target: str) -> None:
+    for role, least in (("train", _MIN_TRAIN), ("validation", _MIN_VALIDATION)):
+        found = len(chosen[role].rows)  # type: ignore[index]  # mypy widens the literal
+        if found < least:
+            raise TrainingError(
+                f"{store.path}: {found} labelled ECGs of {target} in the {role} split, at least {least} are needed: "
+                "link more catheter values, or bring a splits.csv of your own"
+            )
+    if np.ptp(chosen["train"].values) == 0:
+        raise TrainingError(f"{store.path}: all training labels of {target} are {chosen['train'].values[0]:g}")
+
+
+def label_table(store: Store, chosen: Mapping[Role, LabelledEcgs], *, target: str) -> pa.Table:
+    """The content of `label_subset.parquet`: ecg_id, patient_id, role, target, value."""
+    rows = np.concatenate([chosen[role].rows for role in ROLES])
+    roles = [role for role in ROLES for _ in chosen[role].rows]
+    return pa.table(
+        {
+            "ecg_id": store.ecgs["ecg_id"].take(pa.array(rows)).combine_chunks(),
+            "patient_id": np.concatenate([chosen[role].patients for role in ROLES]).tolist(),
+            "role": roles,
+            "target": [target] * len(rows),
+            "value": np.concatenate([chosen[role].values for role in ROLES]),
+        }
+    )
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """The table as a parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def table_fingerprint(table: pa.Table) -> str:
+    """SHA-256 of the rows of a table, whatever file they came from."""
+    text = "\n".join("\t".join(map(repr, row.values())) for row in table.to_pylist())
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,16 @@
+"""The objective `dml-euclidean`."""
+
+import numpy as np
+import torch
+
+from hemometric.objectives.distance_mining import mined_triplet_loss
+from hemometric.objectives.dml_euclidean import DML_EUCLIDEAN
+from hemometric.settings import PretrainSettings
+
+
+def test_its_distance_is_euclidean(batch):
+    embeddings = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    settings = PretrainSettings(dtw_rate_hz=25.0)
+    ours = DML_EUCLIDEAN.loss(embeddings, batch, settings, np.random.default_rng(1)).loss
+    named = mined_triplet_loss(embeddings, batch, settings, np.random.default_rng(1), distance="euclidean").loss
+    assert torch.equal(ours, named)

@@ -1,0 +1,95 @@
+"""Encoder and heads fitted to labels."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from hemometric.encoders import build_encoder
+from hemometric.settings import FinetuneSettings
+from hemometric.training.batches import PreparedEcgs
+from hemometric.training.contract import ModelContract, TargetContract
+from hemometric.training.fitting import Estimator, LabelledData, fit
+from hemometric.training.labelled import choose_labels
+from hemometric.training.runs import Heads
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def start(labelled_store):
+    labels = choose_labels(labelled_store, target="mpcwp", n_labels=20, seed=0)
+    train = labels["train"]
+    target = TargetContract(
+        name="mpcwp",
+        unit="mmHg",
+        label_mean=float(train.values.mean()),
+        label_sd=float(train.values.std()),
+        events=("mpcwp>15", "mpcwp>18"),
+        head="mlp",
+    )
+    contract = ModelContract(
+        encoder="compact",
+        embedding_dim=128,
+        sampling_rate_hz=100,
+        n_samples=1000,
+        band_hz=(0.5, 40),
+        precision="fp32",
+        targets=(target,),
+    )
+    rows = np.concatenate([train.rows, labels["validation"].rows])
+    ecgs = PreparedEcgs(labelled_store, rows, contract=contract, memory_gib=1.0)
+    data = LabelledData(ecgs, train, labels["validation"], [str(row) for row in train.rows])
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Estimator(build_encoder("compact", seed=0), Heads(target, embedding_dim=128))
+    return copy.deepcopy(model), data, contract
+
+
+def fitted(start, tmp_path, **settings):
+    model, data, contract = start
+    chosen = FinetuneSettings(n_steps=6, n_validations=2, **{"learning_rates": (1e-3,)} | settings)
+    return fit(copy.deepcopy(model), data, settings=chosen, contract=contract, run=tmp_path, device=CPU)
+
+
+def moved(start, result) -> dict[str, bool]:
+    before, after = start[0].state_dict(), result.model.state_dict()
+    return {key: not torch.equal(before[key], after[key]) for key in before}
+
+
+def test_all_weights_of_encoder_and_heads_move(start, tmp_path):
+    found = moved(start, fitted(start, tmp_path, patience=None))
+    still = {key for key, changed in found.items() if not changed}
+    assert still == {"heads.regression.label_mean", "heads.regression.label_sd"}
+
+
+def test_a_frozen_encoder_does_not_move_at_all(start, tmp_path):
+    found = moved(start, fitted(start, tmp_path, freeze=True))
+    assert not any(changed for key, changed in found.items() if key.startswith("encoder."))
+    assert any(changed for key, changed in found.items() if key.startswith("heads.event"))
+
+
+def test_the_learning_rate_with_the_lower_validation_loss_wins(start, tmp_path):
+    both = fitted(start, tmp_path / "both", learning_rates=(1e-9, 1e-2), freeze=True)
+    alone = [fitted(start, tmp_path / f"{rate}", learning_rates=(rate,), freeze=True) for rate in (1e-9, 1e-2)]
+    losses = [one.progress.best_loss for one in alone]
+    assert both.progress.best_loss == min(losses)
+    assert both.learning_rate == (1e-9, 1e-2)[int(np.argmin(losses))]
+
+
+def test_every_learning_rate_starts_from_the_same_weights(start, tmp_path):
+    alone = fitted(start, tmp_path / "alone", learning_rates=(1e-2,), freeze=True)
+    second = fitted(start, tmp_path / "second", learning_rates=(1e-9, 1e-2), freeze=True)
+    assert second.learning_rate == 1e-2
+    assert second.progress.best_loss == alone.progress.best_loss
+
+
+def test_a_linear_head_starts_from_ridge(start, tmp_path):
+    model, data, contract = start
+    target = contract.targets[0].model_copy(update={"head": "linear"})
+    linear = Estimator(copy.deepcopy(model.encoder), Heads(target, embedding_dim=128))
+    settings = FinetuneSettings(n_steps=1, head="linear", learning_rates=(1e-9,), n_validations=1)
+    result = fit(linear, data, settings=settings, contract=contract, run=tmp_path, device=CPU)
+    assert result.progress.best_loss is not None
+    assert result.progress.best_loss < 0.6, "a ridge fit on a random encoder explains most of this easy label"

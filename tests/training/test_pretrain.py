@@ -1,0 +1,154 @@
+"""From a store to an encoder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hemometric.encoders import build_encoder
+from hemometric.errors import RunError, SettingsError, TrainingError
+from hemometric.settings import PretrainSettings
+from hemometric.training import Run, pretrain
+from hemometric.training.pretrain import PretrainingModel
+
+
+def weights(run):
+    return load_file(run / "encoder.safetensors")
+
+
+def same(one, other) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_finished_run_has_all_that_the_contract_names(pretrained, labelled_store):
+    there = {path.relative_to(pretrained).as_posix() for path in pretrained.rglob("*") if path.is_file()}
+    assert there == {
+        "settings.json",
+        "history.jsonl",
+        "encoder.safetensors",
+        "contract.json",
+        "card.md",
+        "splits.csv",
+        "checkpoint/pretrain.pt",
+    }
+    settings = json.loads((pretrained / "settings.json").read_text())
+    assert settings["data_fingerprint"] == labelled_store.fingerprint
+    assert settings["settings"]["learning_rate"] == 2e-3, "the recipe is resolved"
+    assert settings["versions"]["torch"] == torch.__version__
+    assert "SIMULATED" in (pretrained / "card.md").read_text()
+    contract = Run.open(pretrained).contract
+    assert contract.trained_on_simulated
+    assert contract.targets == ()
+
+
+@pytest.mark.parametrize("objective", ["dml-dtw", "dml-euclidean", "pclr"])
+def test_every_objective_moves_all_weights(labelled_store, tmp_path, quick, objective):
+    settings = quick.model_copy(update={"objective": objective, "n_passes": 48, "learning_rate": 0.01})
+    pretrain(labelled_store, out=tmp_path / "run", settings=settings, device="cpu")
+    state = torch.load(tmp_path / "run" / "checkpoint" / "pretrain.pt", weights_only=True)
+    n_trained = len(state["optimizer"]["param_groups"][0]["params"])
+    model = PretrainingModel(build_encoder("compact", seed=0), projection=objective == "pclr")
+    assert n_trained == len(list(model.parameters())), "the projection head is trained too"
+    assert all(moments["exp_avg"].abs().sum() > 0 for moments in state["optimizer"]["state"].values())
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(labelled_store, pretrained, tmp_path, quick):
+    for name, seed in (("same", 0), ("other", 1)):
+        pretrain(labelled_store, out=tmp_path / name, settings=quick.model_copy(update={"seed": seed}), device="cpu")
+    assert same(weights(tmp_path / "same"), weights(pretrained))
+    assert not same(weights(tmp_path / "other"), weights(pretrained))
+
+
+def test_memory_does_not_change_the_weights(labelled_store, pretrained, tmp_path, quick):
+    pretrain(labelled_store, out=tmp_path / "run", settings=quick.model_copy(update={"memory_gib": 0.0}), device="cpu")
+    assert same(weights(tmp_path / "run"), weights(pretrained))
+
+
+def test_an_existing_run_is_refused_and_a_finished_one_left_alone(labelled_store, pretrained, quick):
+    before = {path: path.stat().st_mtime_ns for path in pretrained.rglob("*")}
+    with pytest.raises(RunError, match="exists already"):
+        pretrain(labelled_store, out=pretrained, settings=quick, device="cpu")
+    pretrain(labelled_store, out=pretrained, settings=quick, resume=True, device="cpu")
+    with pytest.raises(RunError, match="seed was 0, now 3"):
+        pretrain(labelled_store, out=pretrained, settings=quick.model_copy(update={"seed": 3}), resume=True)
+    assert {path: path.stat().st_mtime_ns for path in pretrained.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"objective": "pcrl"}, SettingsError, "did you mean 'pclr'"),
+        ({"encoder": "compct"}, SettingsError, "did you mean 'compact'"),
+        ({"sampling_rate_hz": 500.0, "band_hz": (0.5, 150.0)}, TrainingError, "100 samples per second, too few"),
+        ({"duration_s": 5.0}, TrainingError, "its ECGs have 10 s, the model reads 5 s"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    labelled_store, tmp_path, quick, changed, error, message
+):
+    with pytest.raises(error, match=message):
+        pretrain(labelled_store, out=tmp_path / "run", settings=quick.model_copy(update=changed), device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+import torch
+from hemometric.settings import PretrainSettings, ViewSettings
+from hemometric.store import Store
+from hemometric.training import pretrain
+torch.set_num_threads(1)
+settings = PretrainSettings.model_validate_json(sys.argv[3])
+pretrain(Store.open(sys.argv[1]), out=Path(sys.argv[2]), settings=settings, resume=True, device="cpu")
+"""
+
+
+def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_store, tmp_path, quick):
+    settings = quick.model_copy(update={"n_passes": 240, "checkpoint_every": 2})
+    arguments = [str(labelled_store.path), str(tmp_path / "killed"), settings.model_dump_json()]
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    checkpoint = tmp_path / "killed" / "checkpoint" / "pretrain.pt"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, "it was killed before it could finish"
+    with pytest.raises(RunError, match="not finished"):
+        Run.open(tmp_path / "killed")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        pretrain(labelled_store, out=tmp_path / "killed", settings=settings, resume=True, device="cpu")
+        pretrain(labelled_store, out=tmp_path / "whole", settings=settings, device="cpu")
+    finally:
+        torch.set_num_threads(threads)
+    assert same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))
+    assert (tmp_path / "killed" / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
+
+
+def test_pretraining_brings_ecgs_of_a_patient_together(labelled_store, tmp_path):
+    """On held-out patients the other ECG of the patient is nearer than by chance, and nearer than before training."""
+    from hemometric.inference import embed_rows
+
+    settings = PretrainSettings(n_passes=1600, batch_size=32, learning_rate=5e-3, n_validations=4)
+    pretrain(labelled_store, out=tmp_path / "run", settings=settings, device="cpu")
+    rows = np.flatnonzero(labelled_store.splits() == "calibration")
+    codes = np.unique(labelled_store.ecgs["patient_id"].take(rows).to_pylist(), return_inverse=True)[1]
+    points = embed_rows(tmp_path / "run", labelled_store, rows, device="cpu")
+    points = points / np.linalg.norm(points, axis=1, keepdims=True)
+    similarity = points @ points.T
+    np.fill_diagonal(similarity, -2)
+    rank_of_mate = [(similarity[k] > similarity[k, mates[0]]).sum() for k, mates in enumerate(_mates(codes))]
+    assert np.mean(rank_of_mate) < 0.25 * len(rows)
+
+
+def _mates(codes):
+    return [[j for j in range(len(codes)) if codes[j] == codes[i] and j != i] for i in range(len(codes))]
