@@ -72,6 +72,11 @@ def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path):
         load_settings(PretrainSettings, config=tmp_path / "bad.toml")
 
 
+def test_learning_rates_that_repeat_are_refused():
+    with pytest.raises(SettingsError, match="must differ"):
+        load_settings(FinetuneSettings, overrides=["learning_rates=[0.1, 0.1]"])
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(ValueError, match="frozen"):
         PretrainSettings().seed = 1

@@ -108,6 +108,14 @@ def test_the_page_needs_no_network_and_only_its_figures(report):
     assert sorted(page.links) == ["figures/agreement.svg", "figures/calibration.svg", "figures/roc.svg"]
 
 
+def test_an_undefined_interval_shows_one_dash_and_no_brackets(report):
+    text = render_page(report, target=TARGET, figures=FIGURES)
+    cell = text.split('data-key="baselines/mean/regression/pearson_r/value"')[1].split("</td>")[0]
+    assert f">{NOT_DEFINED}</span> " in cell
+    assert '<span class="ci" hidden>' in cell
+    assert 'class="ci" hidden' not in text.split('data-key="regression/rmse/value"')[1].split("</td>")[0]
+
+
 def test_names_from_outside_are_escaped(report):
     text = render_page(report, target=TARGET, figures=FIGURES)
     assert "mpcwp-300 &lt;b&gt;" in text

@@ -153,10 +153,11 @@ def test_killed_at_any_moment_and_resumed_the_bytes_are_the_same_and_no_worker_s
         wait_until(has_come_to, process, milestone and store / milestone, workers, seconds=30)
         children = find_children(process.pid)
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait(10)
+        process.stderr.close()
         assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
         assert len(children) >= workers if workers > 1 else not children
-        assert wait_until(are_gone, children, seconds=5), "a worker outlived its parent"
+        assert wait_until(are_gone, children, seconds=10), "a worker outlived its parent"
     ingest([archive], out=store, settings=IngestSettings(shard_size=4, workers=workers, resume=True))
     assert content(store) == undisturbed
     assert verify(store) == []

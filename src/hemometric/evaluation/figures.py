@@ -30,6 +30,15 @@ STYLES: Mapping[str, tuple[str, Dash]] = {
 }
 """Baseline -> colour and dash."""
 
+BASELINE_TITLES: Mapping[str, str] = {
+    "mean": "mean of the labels",
+    "demographics": "age and sex",
+    "features": "hand-made ECG features",
+    "random": "random frozen encoder",
+    "none": "supervised from scratch",
+}
+"""Baseline -> what a reader calls it."""
+
 SYMBOLS: Mapping[str, str] = {"mpcwp": "mPCWP", "mpap": "mPAP", "rap": "RAP", "co": "CO"}
 """Target -> how clinicians write it."""
 
@@ -109,7 +118,7 @@ def _draw_roc(
         for name, model in sorted(baselines.items(), key=lambda one: -_area(report, one[0], event)):
             colour, dash = STYLES.get(name, (_GREY, (0, ())))
             false_rate, true_rate = roc_curve(events, model.probability[event.key])
-            label = f"{name}  {_area(report, name, event):.3f}"
+            label = f"{BASELINE_TITLES.get(name, name)}  {_area(report, name, event):.3f}"
             axes.plot(100 * false_rate, 100 * true_rate, color=colour, linestyle=dash, linewidth=1.4, label=label)
         false_rate, true_rate = roc_curve(events, run.probability[event.key])
         own = report.classification[event.key]

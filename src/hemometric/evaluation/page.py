@@ -7,25 +7,18 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from hemometric.evaluation.figures import describe_event
+from hemometric.evaluation.figures import BASELINE_TITLES, describe_event
 from hemometric.evaluation.report import Interval, Report
 from hemometric.targets import Event, Target
 
 NOT_DEFINED = "–"
 
-_BASELINES = {
-    "mean": "mean of the labels",
-    "demographics": "age and sex",
-    "features": "hand-made ECG features",
-    "random": "random frozen encoder",
-    "none": "supervised from scratch",
-}
 _AGREEMENT = (
     ("rmse", "RMSE", True, "root mean squared error: a typical miss, large ones weigh more"),
     ("mae", "MAE", True, "mean absolute error: the average miss"),
     ("pearson_r", "Pearson r", False, "how closely estimates follow measurements; 1 is perfect, 0 none"),
     ("r2", "R²", False, "share of the variance explained; 0 is no better than the mean of these ECGs"),
-    ("bias", "Bias", True, "mean of estimate minus measurement; above 0 the model says too much"),
+    ("bias", "Bias", True, "mean of estimate minus measurement; above 0 the model reads too high"),
     ("loa_low", "Lower limit of agreement", True, "bias - 1.96 SD of the differences"),
     ("loa_high", "Upper limit of agreement", True, "bias + 1.96 SD of the differences"),
 )
@@ -57,7 +50,7 @@ def render_page(report: Report, *, target: Target, figures: Mapping[str, str]) -
         source_text=_SOURCES.get(report.provenance.source, f"pretrained with {report.provenance.source}"),
         event_text=lambda event: describe_event(event, target),
         group_text=_describe_group,
-        baseline_text=lambda name: _BASELINES.get(name, name),
+        baseline_text=lambda name: BASELINE_TITLES.get(name, name),
         **_printers(report.model_dump(mode="json")),
     )
 
@@ -71,7 +64,7 @@ def say_verdicts(report: Report, event: Event) -> list[str]:
         found = report.baselines[name].difference.auroc[event.key]
         numbers = [format_number(one, digits=3, sign=True) for one in (found.value, found.low, found.high)]
         sentences.append(
-            f"In AUROC this run {_verdict(found)} the baseline “{_BASELINES[name]}” "
+            f"In AUROC this run {_verdict(found)} the baseline “{BASELINE_TITLES[name]}” "
             f"(difference {numbers[0]} [{numbers[1]}, {numbers[2]}])."
         )
     return sentences
@@ -125,13 +118,17 @@ def _print_number(numbers: Mapping[str, Any], *path: str | int, digits: int = 3,
 
 def _print_interval(numbers: Mapping[str, Any], *path: str | int, digits: int = 3, sign: bool = False) -> Markup:
     ends = (_print_number(numbers, *path, end, digits=digits, sign=sign) for end in ("value", "low", "high"))
-    return Markup('{} <span class="ci">[{}, {}]</span>').format(*ends)
+    # Ends that are undefined stay in the page for programs, but a row of dashes tells a reader nothing.
+    hidden = Markup(" hidden") if _find(numbers, (*path, "low")) is None else ""
+    value, low, high = ends
+    return Markup('{} <span class="ci"{}>[{}, {}]</span>').format(value, hidden, low, high)
 
 
 def _repeat_interval(numbers: Mapping[str, Any], *path: str | int, digits: int = 3, parts: str = "both") -> Markup:
     """A number that stands elsewhere on the page with its place: its value, its ends, or both."""
     value, low, high = (format_number(_find(numbers, (*path, end)), digits=digits) for end in ("value", "low", "high"))
-    ends = Markup('<span class="ci">[{}, {}]</span>').format(low, high)
+    undefined = low == high == NOT_DEFINED
+    ends = Markup("") if undefined else Markup('<span class="ci">[{}, {}]</span>').format(low, high)
     return {"value": Markup.escape(value), "ends": ends, "both": Markup("{} {}").format(value, ends)}[parts]
 
 

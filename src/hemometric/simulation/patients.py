@@ -113,6 +113,7 @@ _FIRST_VISIT_DAYS = 9 * 365
 _MEAN_GAP_DAYS = 240.0
 _MIN_GAP_DAYS = 7.0
 _MINUTES_PER_DAY = 24 * 60
+_BEATS_OF_FIRST_GUESS = 26
 _KIDNEY_ML_PER_L_PER_MIN = 60.0
 _KIDNEY_RANGE_ML = (-130.0, 150.0)
 _RV_FAILURE_SLOPE = 0.6
@@ -151,7 +152,8 @@ def draw_patients(n: int, rng: np.random.Generator) -> Patients:
     heart = heart._replace(**_rate_and_volume(traits, rng))
     wanted_co = _wanted_output(traits, rng)
     heart = heart._replace(systemic_resistance=heart.wanted_map_mmhg / wanted_co * 60.0 / 1000.0 * 0.95)
-    lacking_ml = (wanted_co - run_to_steady_state(heart).co_l_per_min) * _KIDNEY_ML_PER_L_PER_MIN
+    uncorrected = run_to_steady_state(heart, n_beats=_BEATS_OF_FIRST_GUESS)
+    lacking_ml = (wanted_co - uncorrected.co_l_per_min) * _KIDNEY_ML_PER_L_PER_MIN
     volume = heart.stressed_volume_ml + np.clip(lacking_ml, *_KIDNEY_RANGE_ML)
     heart = heart._replace(stressed_volume_ml=volume)
     return Patients(
