@@ -18,7 +18,7 @@ INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The eight leads that are measured; the other four are sums and differences of I and II."""
 
 LEADS_FROM_INDEPENDENT: NDArray[np.float32] = np.zeros((12, 8), dtype=np.float32)
-"""Shape (12, 8): the matrix that turns the eight independent leads into all twelve (Einthoven 1913, Goldberger 1942)."""
+"""Shape (12, 8): turns the eight independent leads into all twelve (Einthoven 1913, Goldberger 1942)."""
 LEADS_FROM_INDEPENDENT[0, 0] = 1.0
 LEADS_FROM_INDEPENDENT[1, 1] = 1.0
 LEADS_FROM_INDEPENDENT[2, :2] = (-1.0, 1.0)

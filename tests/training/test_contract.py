@@ -32,6 +32,14 @@ def test_what_the_model_cannot_see_is_filtered_before_resampling():
     assert np.abs(ready[:, 300:700]).max() < 0.01
 
 
+def test_a_wandering_baseline_is_filtered_where_the_contract_says_so():
+    wandering = tone(0.05, 250.0) + 1.0
+    ready = prepare(wandering, sampling_rate_hz=250.0, contract=CONTRACT)
+    assert np.abs(ready[:, 300:700]).max() < 0.05
+    as_it_is = prepare(wandering, sampling_rate_hz=250.0, contract=CONTRACT.model_copy(update={"band_hz": None}))
+    assert as_it_is.mean() > 0.5
+
+
 def test_preparing_eight_leads_and_deriving_equals_preparing_twelve():
     eight = np.random.default_rng(0).normal(size=(3, 8, 2500)).astype(np.float32)
     twelve = prepare(derive_leads(eight), sampling_rate_hz=250, contract=CONTRACT)

@@ -62,6 +62,7 @@ def test_all_weights_of_encoder_and_heads_move(start, tmp_path):
     fitted(start, tmp_path, learning_rates=(1e-2,))
     state = torch.load(tmp_path / "checkpoint" / "rate-0.pt", weights_only=True)["optimizer"]
     assert len(state["param_groups"][0]["params"]) == len(list(start[0].parameters()))
+    assert len(state["state"]) == len(list(start[0].parameters()))
     assert all(moments["exp_avg"].abs().sum() > 0 for moments in state["state"].values())
 
 

@@ -56,6 +56,7 @@ def test_every_objective_moves_all_weights(labelled_store, tmp_path, quick, obje
     n_trained = len(state["optimizer"]["param_groups"][0]["params"])
     model = PretrainingModel(build_encoder("compact", seed=0), projection=objective == "pclr")
     assert n_trained == len(list(model.parameters())), "the projection head is trained too"
+    assert len(state["optimizer"]["state"]) == n_trained
     assert all(moments["exp_avg"].abs().sum() > 0 for moments in state["optimizer"]["state"].values())
 
 

@@ -49,8 +49,8 @@ def ceiling(
 ) -> Ceiling:
     """Estimate the ceiling by logistic and ridge regression on the true parameters, cross-validated by patient.
 
-    Against gradient-boosted trees the linear models were never worse on this simulator; a Monte-Carlo posterior gave
-    0.81 where they gave 0.83, so they stand for the best possible reader.
+    On the prototype of this simulator gradient-boosted trees (0.82) and a Monte-Carlo posterior (0.81, a lower bound)
+    did not pass the linear models (0.83), so those stand for the best possible reader.
 
     Args:
         morphology: Of m visits.

@@ -7,7 +7,7 @@ output. A visit changes volume, contractility, stiffness, heart rate and wanted 
 Sources of the distributions: catheterisation cohorts of the VA (PMC4811678, PMC8219057), ESCAPE (RAP/PCWP and PVR by
 tertile, MEDAMACS mismatch), PAH registries; the compliance of the pulmonary arteries follows from their resistance,
 C = 0.564 / (0.047 + R) (PMC3264431). What no source gives was chosen so that the cohort's moments come out near
-those cohorts' (`docs/` and the store's card.md say what was reached).
+those cohorts'; a store's card.md says what was reached.
 """
 
 from dataclasses import dataclass

@@ -313,15 +313,11 @@ def _is_begun(path: Path) -> bool:
 
 def _check_same(path: Path, there: Manifest, wanted: Manifest) -> None:
     before, now = _flatten(_fixed(there)), _flatten(_fixed(wanted))
-    differing = [
-        f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if differing:
-        raise StoreError(
-            f"{path}: begun with other settings: {'; '.join(differing)}; use the same again, or choose another --out"
-        )
+    differing = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    told = [name for name in differing if not name.endswith("_sha256")] or differing
+    if told:
+        changes = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in told)
+        raise StoreError(f"{path}: begun with other settings: {changes}; use the same again, or choose another --out")
 
 
 def _fixed(manifest: Manifest) -> dict[str, Any]:
