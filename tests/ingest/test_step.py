@@ -110,8 +110,9 @@ def test_a_long_record_without_a_good_window_is_one_rejected_record(tmp_path, wr
     assert "(all 3 windows fail)" in text
 
 
-def test_short_records_are_filled_up_where_asked_for(tmp_path, write, microvolts_of):
-    write(tmp_path / "a" / "r", microvolts_of(1, seconds=7))
+@pytest.mark.parametrize("seconds", [3, 7])
+def test_short_records_are_filled_up_where_asked_for(tmp_path, write, microvolts_of, seconds):
+    write(tmp_path / "a" / "r", microvolts_of(1, seconds=seconds))
     ingest([tmp_path / "a"], out=tmp_path / "store", settings=IngestSettings(pad=True))
     assert Store.open(tmp_path / "store").take([0]).shape == (1, 12, 2500)
 

@@ -80,7 +80,9 @@ def read_record(record: Record, cut: Cut) -> Reading:
     rejects: list[Reject] = []
     for number, window in enumerate(windows):
         try:
-            flags = _check(window.waveform, sampling_rate_hz=ecg.sampling_rate_hz)
+            # Padding is flat by design: only what was recorded is judged.
+            recorded = window.waveform[:, : window.n_recorded]
+            flags = _check(recorded, sampling_rate_hz=ecg.sampling_rate_hz)
             accepted.append((number, _to_stored(window.waveform, from_hz=ecg.sampling_rate_hz, cut=cut), flags))
         except EcgError as error:
             rejects.append(Reject(f"{record.source}#{number}", error.code, str(error)))
