@@ -68,8 +68,8 @@ def everywhere(
         raise typer.Exit
     set_quiet(quiet)
     _state["device"] = device
-    # Threads that wait by spinning take the cores from each other as soon as anything else runs: with two threads on two
-    # cores that also did other work, pretraining took 33.6 s spinning and 9.1 s sleeping. To be set before torch loads.
+    # Threads that wait by spinning take the cores from each other as soon as anything else runs: with two threads on
+    # two shared cores pretraining took 33.6 s spinning and 9.1 s sleeping. To be set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads is not None:
         # Before numpy, numba or torch are imported: they read these once.
