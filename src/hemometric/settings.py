@@ -22,13 +22,13 @@ Count = Annotated[int, Field(ge=1)]
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     """What all settings have in common: no unknown key, no change after the check, no guessing of types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ViewSettings(_Frozen):
+class ViewSettings(Frozen):
     """Ranges of the random views; each ECG of a batch draws its own.
 
     Attributes:
@@ -48,7 +48,7 @@ class ViewSettings(_Frozen):
     lead_dropout_ecgs: Fraction = 0.5
 
 
-class PretrainSettings(_Frozen):
+class PretrainSettings(Frozen):
     """How an encoder is pretrained without labels.
 
     Attributes:
@@ -112,7 +112,7 @@ class PretrainSettings(_Frozen):
         return self
 
 
-class FinetuneSettings(_Frozen):
+class FinetuneSettings(Frozen):
     """How a pretrained (or new) encoder is fitted to catheter labels.
 
     Attributes:

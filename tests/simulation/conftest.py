@@ -45,6 +45,8 @@ def make_morphology() -> Callable[..., Morphology]:
         "log_rr_variation": -3.4,
         "atrial_fibrillation": 0.0,
         "pvc": 0.0,
+        "paced": 0.0,
+        "digoxin": 0.0,
     }
 
     def make(n: int = 1, **changed: float) -> Morphology:

@@ -1,5 +1,6 @@
 from hemometric.simulation.card import write_card
-from hemometric.simulation.population import CohortSettings, draw_people
+from hemometric.simulation.population import draw_people
+from hemometric.simulation.settings import CohortSettings
 
 
 def _card(**changes):

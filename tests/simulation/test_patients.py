@@ -1,16 +1,12 @@
 import numpy as np
 
-from hemometric.simulation.patients import HFPEF, HFREF, NO_HF, PHENOTYPES, PRECAPILLARY, draw_patients, draw_visits
+from hemometric.simulation.patients import HFPEF, HFREF, NO_HF, PRECAPILLARY, draw_patients, draw_visits
 
 
 def _mean_of_first_visits(cohort, field, kind):
     patients, visits = cohort
     chosen = patients.phenotype[visits.patient] == kind
     return getattr(visits.hemodynamics, field)[chosen].mean()
-
-
-def test_the_shares_add_up():
-    assert abs(sum(kind.share for kind in PHENOTYPES) - 1.0) < 1e-12
 
 
 def test_the_same_seed_gives_the_same_patients():

@@ -3,14 +3,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from hemometric.errors import SettingsError
-from hemometric.simulation.population import (
-    CohortSettings,
-    draw_people,
-    labels_table,
-    render_people,
-    truth_table,
-)
+from hemometric.simulation.population import draw_people, labels_table, render_people, truth_table
+from hemometric.simulation.settings import CohortSettings
 from hemometric.store import ECGS_SCHEMA, LABELS_SCHEMA, TRUTH_SCHEMA
 from hemometric.targets import TARGETS
 
@@ -114,8 +108,3 @@ def test_another_seed_gives_other_patients(people):
 
 def test_chunks_differ(people):
     assert people[0].measured[0, 0] != people[1].measured[0, 0]
-
-
-def test_wrong_settings_are_all_named():
-    with pytest.raises(SettingsError, match=r"n_patients is 0, .*; coupling is 4, expected 0\.\.3"):
-        CohortSettings(n_patients=0, coupling=4)

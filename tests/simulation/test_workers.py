@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hemometric.simulation.population import CohortSettings
+from hemometric.simulation.settings import CohortSettings
 from hemometric.simulation.workers import make_chunks
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.simulation.morphology import Morphology
-from hemometric.simulation.population import PATIENTS_PER_CHUNK, SIMULATOR_VERSION, CohortSettings, People
+from hemometric.simulation.population import SIMULATOR_VERSION, People
+from hemometric.simulation.settings import PATIENTS_PER_CHUNK, CohortSettings
 
 _TOO_FEW_VISITS = 500
 _MOST_CHUNKS = 64

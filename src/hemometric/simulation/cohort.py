@@ -10,15 +10,9 @@ import pyarrow as pa
 from hemometric.ecg import INDEPENDENT_LEADS
 from hemometric.progress import say, track
 from hemometric.simulation.card import write_card
-from hemometric.simulation.population import (
-    PATIENTS_PER_CHUNK,
-    SIMULATOR_VERSION,
-    CohortSettings,
-    People,
-    labels_table,
-    truth_table,
-)
+from hemometric.simulation.population import SIMULATOR_VERSION, People, labels_table, truth_table
 from hemometric.simulation.rendering import Microvolts
+from hemometric.simulation.settings import PATIENTS_PER_CHUNK, CohortSettings
 from hemometric.simulation.workers import Chunk, make_chunks
 from hemometric.store import StoreSettings, StoreWriter
 from hemometric.store.durable import publish, write_aside
@@ -57,13 +51,7 @@ def _to_store_settings(settings: CohortSettings) -> StoreSettings:
         provenance={
             "made_by": "simulate",
             "simulator_version": SIMULATOR_VERSION,
-            "settings": {
-                "n_patients": settings.n_patients,
-                "seed": settings.seed,
-                "coupling": settings.coupling,
-                "duration_s": settings.duration_s,
-                "shard_size": settings.shard_size,
-            },
+            "settings": settings.model_dump(mode="json", exclude={"n_workers", "sampling_rate_hz"}),
         },
     )
 

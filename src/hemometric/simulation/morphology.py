@@ -44,6 +44,8 @@ class Morphology(NamedTuple):
         log_rr_variation: Logarithm of the coefficient of variation of the RR intervals.
         atrial_fibrillation: 1 = atrial fibrillation.
         pvc: 1 = ventricular premature beats occur.
+        paced: 1 = the right ventricle is paced.
+        digoxin: 1 = digoxin's scooped ST.
     """
 
     p_duration_ms: FloatVector
@@ -65,6 +67,8 @@ class Morphology(NamedTuple):
     log_rr_variation: FloatVector
     atrial_fibrillation: FloatVector
     pvc: FloatVector
+    paced: FloatVector
+    digoxin: FloatVector
 
 
 IDIOSYNCRASY_SD: dict[str, tuple[float, float]] = {
@@ -129,6 +133,8 @@ def draw_morphology(patients: Patients, visits: Visits, *, coupling: float, rng:
         heart_rate_bpm=visits.heart_rate_bpm,
         atrial_fibrillation=fibrillating.astype(np.float64),
         pvc=(rng.random(m) < 0.06 + 0.08 * np.clip(load.systolic_failure, 0.0, 1.0)).astype(np.float64),
+        paced=patients.paced[visits.patient].astype(np.float64),
+        digoxin=patients.digoxin[visits.patient].astype(np.float64),
     )
 
 

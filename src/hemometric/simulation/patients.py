@@ -10,57 +10,19 @@ C = 0.564 / (0.047 + R) (PMC3264431). What no source gives was chosen so that th
 those cohorts'; a store's card.md says what was reached.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.simulation.circulation import Circulation, FloatVector, Hemodynamics, healthy
+from hemometric.simulation.settings import PHENOTYPES, PeopleSettings, VisitSettings
 from hemometric.simulation.steady_state import run_to_steady_state
 
 IntVector = NDArray[np.int64]
 BoolVector = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Phenotype:
-    """Why a patient is sent to the catheterisation laboratory, with the means of what follows from it.
-
-    Attributes:
-        name: Short name.
-        share: Part of the cohort, 0..1.
-        heart_failure: Whether it counts as heart failure when patients are chosen for catheterisation.
-        age_years: Mean age.
-        female: Part of women, 0..1.
-        heart_rate_bpm: Mean heart rate.
-        stressed_volume_ml: Mean at 1.9 m2 body surface.
-        pericardial_volume_ml: Mean chamber volume at which the pericardium begins to press.
-        cardiac_index: Mean wanted cardiac index, L/min/m2.
-        rv_failure: Probability of a failing right ventricle at mean severity, 0..1.
-        af_log_odds: Added to the log odds of atrial fibrillation.
-    """
-
-    name: str
-    share: float
-    heart_failure: bool
-    age_years: float
-    female: float
-    heart_rate_bpm: float
-    stressed_volume_ml: float
-    pericardial_volume_ml: float
-    cardiac_index: float
-    rv_failure: float
-    af_log_odds: float
-
-
-PHENOTYPES = (
-    Phenotype("no-hf", 0.27, False, 58, 0.42, 70, 1250, 390, 3.00, 0.04, 0.0),
-    Phenotype("hfref", 0.27, True, 61, 0.30, 77, 1760, 520, 2.30, 0.45, 0.6),
-    Phenotype("hfpef", 0.27, True, 70, 0.55, 72, 1590, 430, 2.80, 0.22, 1.0),
-    Phenotype("precapillary-ph", 0.10, False, 56, 0.62, 78, 1280, 410, 2.50, 0.12, 0.2),
-    Phenotype("valve-mixed", 0.09, True, 69, 0.45, 75, 1600, 460, 2.55, 0.25, 1.2),
-)
 NO_HF, HFREF, HFPEF, PRECAPILLARY, VALVE = range(len(PHENOTYPES))
 
 
@@ -69,19 +31,29 @@ class Patients(NamedTuple):
 
     Attributes:
         phenotype: Index into `PHENOTYPES`.
+        heart_failure: Whether the phenotype counts as heart failure.
         age_years: At the first visit.
         female: True for women.
         body_surface_m2: Body surface.
         atrial_fibrillation: Permanent or persistent.
+        paced: Paced in the right ventricle.
+        beta_blocker: Takes a beta-blocker.
+        amiodarone: Takes amiodarone.
+        digoxin: Takes digoxin.
         circulation: After the kidneys' correction.
         baseline: Steady state of `circulation`: the patient's chronic load.
     """
 
     phenotype: IntVector
+    heart_failure: BoolVector
     age_years: FloatVector
     female: BoolVector
     body_surface_m2: FloatVector
     atrial_fibrillation: BoolVector
+    paced: BoolVector
+    beta_blocker: BoolVector
+    amiodarone: BoolVector
+    digoxin: BoolVector
     circulation: Circulation
     baseline: Hemodynamics
 
@@ -106,12 +78,7 @@ class Visits(NamedTuple):
     hemodynamics: Hemodynamics
 
 
-_MAX_VISITS = 8
-_ANOTHER_VISIT = 0.6
-_FIRST_DAY = np.datetime64("2010-01-01T00:00", "m")
-_FIRST_VISIT_DAYS = 9 * 365
-_MEAN_GAP_DAYS = 240.0
-_MIN_GAP_DAYS = 7.0
+_DAYS_PER_YEAR = 365
 _MINUTES_PER_DAY = 24 * 60
 _BEATS_OF_FIRST_GUESS = 26
 _KIDNEY_ML_PER_L_PER_MIN = 60.0
@@ -125,6 +92,7 @@ _VOLUME_SD = 0.12
 class _Traits(NamedTuple):
     """What a patient is before there is a circulation; vectors of shape (n,)."""
 
+    people: PeopleSettings
     phenotype: IntVector
     severity: FloatVector
     congestion: FloatVector
@@ -133,20 +101,29 @@ class _Traits(NamedTuple):
     body_surface_m2: FloatVector
     la_dilatation_ml: FloatVector
     atrial_fibrillation: BoolVector
+    paced: BoolVector
+    beta_blocker: BoolVector
+    amiodarone: BoolVector
+    digoxin: BoolVector
 
     def is_(self, *kinds: int) -> BoolVector:
         """Where the phenotype is one of `kinds`."""
         return np.isin(self.phenotype, kinds)
 
+    def mean(self, column: str) -> FloatVector:
+        """The phenotype's mean, for each patient."""
+        return _of(column, self.phenotype, self.people)
 
-def draw_patients(n: int, rng: np.random.Generator) -> Patients:
+
+def draw_patients(n: int, rng: np.random.Generator, *, people: PeopleSettings | None = None) -> Patients:
     """Draw n patients and run each to its baseline.
 
     Args:
         n: How many, >= 1.
         rng: Source of randomness.
+        people: Who comes; None: as at the reference site.
     """
-    traits = _draw_traits(n, rng)
+    traits = _draw_traits(n, people or PeopleSettings(), rng)
     heart = healthy(n)._replace(**_left_heart(traits, rng))
     heart = heart._replace(**_lungs_and_right_heart(traits, rng))
     heart = heart._replace(**_rate_and_volume(traits, rng))
@@ -158,26 +135,33 @@ def draw_patients(n: int, rng: np.random.Generator) -> Patients:
     heart = heart._replace(stressed_volume_ml=volume)
     return Patients(
         phenotype=traits.phenotype,
+        heart_failure=traits.mean("heart_failure") > 0,
         age_years=traits.age_years,
         female=traits.female,
         body_surface_m2=traits.body_surface_m2,
         atrial_fibrillation=traits.atrial_fibrillation,
+        paced=traits.paced,
+        beta_blocker=traits.beta_blocker,
+        amiodarone=traits.amiodarone,
+        digoxin=traits.digoxin,
         circulation=heart,
         baseline=run_to_steady_state(heart),
     )
 
 
-def draw_visits(patients: Patients, rng: np.random.Generator) -> Visits:
-    """Draw 1 to 8 visits (mean 2.4) of each patient and run each to its steady state.
+def draw_visits(patients: Patients, rng: np.random.Generator, *, settings: VisitSettings | None = None) -> Visits:
+    """Draw the visits of each patient and run each to its steady state.
 
     Args:
         patients: n patients.
         rng: Source of randomness.
+        settings: How often they come; None: 1 to 8 visits, mean 2.4.
     """
-    n_visits = np.minimum(rng.geometric(1.0 - _ANOTHER_VISIT, len(patients.phenotype)), _MAX_VISITS)
+    settings = settings or VisitSettings()
+    n_visits = np.minimum(rng.geometric(1.0 - settings.another, len(patients.phenotype)), settings.most)
     patient = np.repeat(np.arange(len(n_visits)), n_visits)
     number = np.arange(len(patient)) - np.repeat(np.cumsum(n_visits) - n_visits, n_visits)
-    failing = _of("heart_failure", patients.phenotype)[patient] > 0
+    failing = patients.heart_failure[patient]
     change = _volume_change(failing, rng)
     m = len(patient)
     chronic = Circulation(*(values[patient] for values in patients.circulation))
@@ -192,16 +176,16 @@ def draw_visits(patients: Patients, rng: np.random.Generator) -> Visits:
     return Visits(
         patient=patient,
         number=number,
-        at=_visit_times(number, n_patients=len(n_visits), rng=rng),
+        at=_visit_times(number, settings=settings, rng=rng),
         heart_rate_bpm=visit.heart_rate_bpm,
         volume_change=change,
         hemodynamics=run_to_steady_state(visit),
     )
 
 
-def _of(column: str, phenotype: IntVector) -> FloatVector:
-    """A column of `PHENOTYPES` for each patient."""
-    return np.array([float(getattr(kind, column)) for kind in PHENOTYPES])[phenotype]
+def _of(column: str, phenotype: IntVector, people: PeopleSettings) -> FloatVector:
+    """A number of the phenotype for each patient."""
+    return np.array([float(getattr(kind, column)) for kind in people.phenotypes])[phenotype]
 
 
 def _probability(log_odds: FloatVector) -> FloatVector:
@@ -215,14 +199,17 @@ def _spread(mean: float | FloatVector, sd: float, n: int, rng: np.random.Generat
     return values
 
 
-def _draw_traits(n: int, rng: np.random.Generator) -> _Traits:
-    phenotype = rng.choice(len(PHENOTYPES), n, p=[kind.share for kind in PHENOTYPES]).astype(np.int64)
-    age = np.clip(_of("age_years", phenotype) + rng.normal(0.0, 12.0, n), 22.0, 92.0)
-    female = rng.random(n) < _of("female", phenotype)
+def _draw_traits(n: int, people: PeopleSettings, rng: np.random.Generator) -> _Traits:
+    phenotype = rng.choice(len(PHENOTYPES), n, p=[kind.share for kind in people.phenotypes]).astype(np.int64)
+    age = np.clip(_of("age_years", phenotype, people) + rng.normal(0.0, people.age_sd_years, n), 22.0, 92.0)
+    female = rng.random(n) < _of("female", phenotype, people)
     dilated = np.isin(phenotype, (HFREF, HFPEF, VALVE))
     dilatation = np.where(dilated, np.clip(rng.normal(22.0, 10.0, n), -3.0, 52.0), 0.0)
-    log_odds = -3.6 + 0.045 * (age - 60.0) + dilatation / 20.0 + _of("af_log_odds", phenotype)
+    log_odds = -3.6 + 0.045 * (age - 60.0) + dilatation / 20.0 + _of("af_log_odds", phenotype, people)
+    fibrillating = rng.random(n) < _probability(log_odds)
+    failing = _of("heart_failure", phenotype, people) > 0
     return _Traits(
+        people=people,
         phenotype=phenotype,
         severity=np.clip(rng.standard_normal(n), -2.2, 2.4),
         congestion=np.clip(rng.standard_normal(n), -2.2, 2.4),
@@ -230,7 +217,12 @@ def _draw_traits(n: int, rng: np.random.Generator) -> _Traits:
         female=female,
         body_surface_m2=np.clip(np.where(female, 1.80, 2.03) + rng.normal(0.0, 0.2, n), 1.3, 2.8),
         la_dilatation_ml=dilatation,
-        atrial_fibrillation=rng.random(n) < _probability(log_odds),
+        atrial_fibrillation=fibrillating,
+        paced=rng.random(n)
+        < _probability(-3.9 + 0.03 * (age - 60.0) + 0.9 * (phenotype == HFREF) + 0.5 * fibrillating),
+        beta_blocker=rng.random(n) < np.where(failing | fibrillating, 0.75, 0.25),
+        amiodarone=rng.random(n) < np.where(fibrillating, 0.20, 0.02),
+        digoxin=rng.random(n) < np.where(fibrillating, 0.20, 0.0) + np.where(phenotype == HFREF, 0.10, 0.0),
     )
 
 
@@ -263,7 +255,7 @@ def _lungs_and_right_heart(traits: _Traits, rng: np.random.Generator) -> dict[st
     )
     resistance_wu = np.where(traits.is_(PRECAPILLARY), _spread(5.2, 0.5, n, rng), resistance_wu)
     resistance = resistance_wu * 0.06
-    odds = _of("rv_failure", traits.phenotype)
+    odds = traits.mean("rv_failure")
     log_odds = np.log(odds / (1.0 - odds)) + _RV_FAILURE_SLOPE * (traits.severity + traits.congestion)
     failing = rng.random(n) < _probability(log_odds)
     adapted = _spread(0.70, 0.12, n, rng) * np.clip((resistance_wu / 1.6) ** 0.45, 0.8, 2.2)
@@ -281,8 +273,8 @@ def _lungs_and_right_heart(traits: _Traits, rng: np.random.Generator) -> dict[st
 def _rate_and_volume(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
     n = len(traits.severity)
     sick = traits.severity * (traits.phenotype != NO_HF)
-    rate = _of("heart_rate_bpm", traits.phenotype) + 3.0 * traits.severity + rng.normal(0.0, 9.0, n)
-    volume = _of("stressed_volume_ml", traits.phenotype) + 90.0 * sick + rng.normal(0.0, 60.0, n)
+    rate = traits.mean("heart_rate_bpm") + 3.0 * traits.severity + rng.normal(0.0, 9.0, n)
+    volume = traits.mean("stressed_volume_ml") + 90.0 * sick + rng.normal(0.0, 60.0, n)
     pressure = 92.0 + rng.normal(0.0, 9.0, n) - traits.is_(HFREF) * (6.0 + 2.0 * traits.severity)
     return {
         "heart_rate_bpm": np.clip(rate, 48.0, 120.0) + 9.0 * traits.atrial_fibrillation,
@@ -291,14 +283,14 @@ def _rate_and_volume(traits: _Traits, rng: np.random.Generator) -> dict[str, Flo
         * np.exp(_CONGESTION_VOLUME * traits.congestion),
         "systemic_venous_compliance": 73.0 * np.exp(-_CONGESTION_TONE * traits.congestion),
         "wanted_map_mmhg": np.clip(pressure, 68.0, 118.0),
-        "pericardial_volume_ml": _of("pericardial_volume_ml", traits.phenotype) + rng.normal(0.0, 25.0, n),
+        "pericardial_volume_ml": traits.mean("pericardial_volume_ml") + rng.normal(0.0, 25.0, n),
     }
 
 
 def _wanted_output(traits: _Traits, rng: np.random.Generator) -> FloatVector:
     """L/min that the tissues ask for."""
     sick = traits.severity * (traits.phenotype != NO_HF)
-    index = _of("cardiac_index", traits.phenotype) - 0.17 * sick + rng.normal(0.0, 0.30, len(sick))
+    index = traits.mean("cardiac_index") - 0.17 * sick + rng.normal(0.0, 0.30, len(sick))
     wanted: FloatVector = np.clip(index, 1.3, 4.6) * traits.body_surface_m2
     return wanted
 
@@ -313,15 +305,17 @@ def _volume_change(failing: BoolVector, rng: np.random.Generator) -> FloatVector
     return limited
 
 
-def _visit_times(number: IntVector, *, n_patients: int, rng: np.random.Generator) -> NDArray[np.datetime64]:
-    """First visits over nine years, then gaps of at least a week, at office hours of any day."""
-    first_days = rng.random(n_patients) * _FIRST_VISIT_DAYS
-    gap_days = np.where(number == 0, 0.0, _MIN_GAP_DAYS + rng.exponential(_MEAN_GAP_DAYS, len(number)))
+def _visit_times(number: IntVector, *, settings: VisitSettings, rng: np.random.Generator) -> NDArray[np.datetime64]:
+    """First visits spread over years, then gaps, at office hours of any day."""
     is_first = np.flatnonzero(number == 0)
+    first_days = rng.random(len(is_first)) * settings.n_years * _DAYS_PER_YEAR
+    gap_days = settings.min_gap_days + rng.exponential(settings.mean_gap_days, len(number))
+    gap_days[is_first] = 0.0
     so_far = np.cumsum(gap_days)
     since_first = so_far - np.repeat(so_far[is_first], np.diff(np.append(is_first, len(number))))
     patient = np.cumsum(number == 0) - 1
     days = np.floor(first_days[patient] + since_first)
     minutes = days * _MINUTES_PER_DAY + rng.integers(7 * 60, 19 * 60, len(number))
-    at: NDArray[np.datetime64] = _FIRST_DAY + minutes.astype("timedelta64[m]")
+    first_day = np.datetime64(f"{settings.first_year}-01-01T00:00", "m")
+    at: NDArray[np.datetime64] = first_day + minutes.astype("timedelta64[m]")
     return at

@@ -4,7 +4,6 @@ Every random number comes from (seed, stream, chunk), so a chunk is the same who
 large cohort are those of a small one, and neither coupling nor sampling rate changes anybody's hemodynamics.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,14 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hemometric.errors import SettingsError
 from hemometric.simulation.anatomy import draw_anatomy, draw_recordings
 from hemometric.simulation.circulation import Hemodynamics
 from hemometric.simulation.dipoles import build_waves
 from hemometric.simulation.morphology import Morphology, draw_morphology
 from hemometric.simulation.noise import noise_bank
 from hemometric.simulation.patients import (
-    PHENOTYPES,
     BoolVector,
     IntVector,
     Patients,
@@ -29,6 +26,7 @@ from hemometric.simulation.patients import (
 )
 from hemometric.simulation.rendering import Microvolts, Scene, render
 from hemometric.simulation.rhythm import draw_beats
+from hemometric.simulation.settings import PATIENTS_PER_CHUNK, CatheterSettings, CohortSettings
 from hemometric.store import ECGS_SCHEMA, LABELS_SCHEMA, TRUTH_SCHEMA, content_hashes
 from hemometric.targets import TARGETS
 
@@ -37,73 +35,11 @@ Floats = NDArray[np.float64]
 SIMULATOR_VERSION = 1
 """Goes up whenever the same settings would give other bytes."""
 
-PATIENTS_PER_CHUNK = 64
-
 _STREAM_PATIENTS, _STREAM_VISITS, _STREAM_CATHETER, _STREAM_MORPHOLOGY, _STREAM_ECGS, _STREAM_NOISE = range(1, 7)
-_ECGS_PER_VISIT = (0.5, 0.3, 0.2)
-_PRESSURE_SD_MMHG = 2.5
-_CO_RELATIVE_SD = 0.10
-_CATHETER_HOURS = 4
+_REFERENCE_WEDGE_MMHG = 12.0
+_MINUTES_PER_HOUR = 60
 _DAYS_PER_YEAR = 365.25
 _FIELDS = {"mpcwp": "mpcwp_mmhg", "mpap": "mpap_mmhg", "rap": "rap_mmhg", "co": "co_l_per_min"}
-
-
-@dataclass(frozen=True, slots=True)
-class CohortSettings:
-    """What a virtual cohort is.
-
-    Attributes:
-        n_patients: Patients, >= 1; each has 1 to 8 visits (mean 2.4) with 1 to 3 ECGs (mean 1.7).
-        seed: >= 0.
-        sampling_rate_hz: 100..1000.
-        coupling: How much the ECG shows of the heart: 0 = nothing, 1 = as published correlates, at most 3.
-        duration_s: Of each ECG, 5..60.
-        shard_size: A shard is closed after the chunk of patients with which it reaches that many ECGs.
-        n_workers: Processes; the bytes do not depend on it.
-        with_ceiling: Estimate the ceiling for the store's card.
-    """
-
-    n_patients: int
-    seed: int = 0
-    sampling_rate_hz: float = 250.0
-    coupling: float = 1.0
-    duration_s: float = 10.0
-    shard_size: int = 4096
-    n_workers: int = 1
-    with_ceiling: bool = True
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            SettingsError: A setting is out of its range; the message names all of them.
-        """
-        ranges: dict[str, tuple[float, float]] = {
-            "n_patients": (1, 100_000_000),
-            "seed": (0, 2**63),
-            "sampling_rate_hz": (100, 1000),
-            "coupling": (0, 3),
-            "duration_s": (5, 60),
-            "shard_size": (1, 1_000_000),
-            "n_workers": (1, 1024),
-        }
-        wrong = [
-            f"{name} is {getattr(self, name)}, expected {low:g}..{high:g}"
-            for name, (low, high) in ranges.items()
-            if not low <= getattr(self, name) <= high
-        ]
-        if wrong:
-            raise SettingsError("; ".join(wrong))
-
-    @property
-    def n_samples(self) -> int:
-        """Samples per lead."""
-        return round(self.duration_s * self.sampling_rate_hz)
-
-    @property
-    def n_chunks(self) -> int:
-        """Chunks of patients."""
-        return -(-self.n_patients // PATIENTS_PER_CHUNK)
 
 
 class People(NamedTuple):
@@ -133,10 +69,11 @@ def draw_people(settings: CohortSettings, chunk: int) -> People:
         settings: Of the cohort.
         chunk: 0..n_chunks - 1.
     """
-    patients = draw_patients(PATIENTS_PER_CHUNK, _rng(settings, _STREAM_PATIENTS, chunk))
-    visits = draw_visits(patients, _rng(settings, _STREAM_VISITS, chunk))
+    patients = draw_patients(PATIENTS_PER_CHUNK, _rng(settings, _STREAM_PATIENTS, chunk), people=settings.people)
+    visits = draw_visits(patients, _rng(settings, _STREAM_VISITS, chunk), settings=settings.visits)
     rng = _rng(settings, _STREAM_CATHETER, chunk)
-    measured, labelled = _measure(visits, rng), _choose_catheterised(patients, visits, rng)
+    measured = _measure(visits, settings.catheter, rng)
+    labelled = _choose_catheterised(patients, visits, settings.catheter, rng)
     morphology = draw_morphology(
         patients, visits, coupling=settings.coupling, rng=_rng(settings, _STREAM_MORPHOLOGY, chunk)
     )
@@ -170,7 +107,7 @@ def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts,
     """
     rng = _rng(settings, _STREAM_ECGS, people.number)
     anatomy = draw_anatomy(PATIENTS_PER_CHUNK, rng)
-    n_ecgs = rng.choice([1, 2, 3], len(people.visits.patient), p=_ECGS_PER_VISIT)
+    n_ecgs = 1 + rng.choice(len(settings.visits.ecgs), len(people.visits.patient), p=settings.visits.ecgs)
     visit = np.repeat(np.arange(len(n_ecgs)), n_ecgs)
     patient = people.visits.patient[visit]
     morphology = people.morphology
@@ -209,7 +146,8 @@ def truth_table(people: People) -> pa.Table:
 def labels_table(settings: CohortSettings, people: People) -> pa.Table:
     """The catheterised visits' measurements, `LABELS_SCHEMA`; within hours of the visit's ECGs."""
     rng = np.random.default_rng([settings.seed, _STREAM_CATHETER, people.number, 1])
-    minutes = rng.integers(-60 * _CATHETER_HOURS, 60 * _CATHETER_HOURS + 1, len(people.labelled))
+    furthest = round(_MINUTES_PER_HOUR * settings.catheter.within_hours)
+    minutes = rng.integers(-furthest, furthest + 1, len(people.labelled))
     at = _iso(people.visits.at + minutes.astype("timedelta64[m]"))[people.labelled]
     ids, names = _patient_ids(people)[people.labelled], list(TARGETS)
     values = people.measured[people.labelled].ravel()
@@ -240,13 +178,13 @@ def _true_values(visits: Visits) -> Floats:
     return np.column_stack([getattr(visits.hemodynamics, _FIELDS[name]) for name in TARGETS])
 
 
-def _measure(visits: Visits, rng: np.random.Generator) -> Floats:
-    """Pressures with an SD of 2.5 mmHg (2 to 2.5 between readers), cardiac output with 10 %; within the plausible."""
+def _measure(visits: Visits, catheter: CatheterSettings, rng: np.random.Generator) -> Floats:
+    """What the catheter shows, kept within what is plausible (readers differ by an SD of 2 to 2.5 mmHg)."""
     true = _true_values(visits)
     noise = rng.standard_normal(true.shape)
     sd = np.column_stack(
         [
-            _CO_RELATIVE_SD * true[:, k] if name == "co" else np.full(len(true), _PRESSURE_SD_MMHG)
+            catheter.co_relative_sd * true[:, k] if name == "co" else np.full(len(true), catheter.pressure_sd_mmhg)
             for k, name in enumerate(TARGETS)
         ]
     )
@@ -255,10 +193,16 @@ def _measure(visits: Visits, rng: np.random.Generator) -> Floats:
     return measured
 
 
-def _choose_catheterised(patients: Patients, visits: Visits, rng: np.random.Generator) -> BoolVector:
+def _choose_catheterised(
+    patients: Patients, visits: Visits, catheter: CatheterSettings, rng: np.random.Generator
+) -> BoolVector:
     """Not at random: heart failure and a high wedge pressure bring a visit to the catheterisation laboratory."""
-    failing = np.array([kind.heart_failure for kind in PHENOTYPES])[patients.phenotype[visits.patient]]
-    log_odds = -2.8 + 0.6 * failing + 0.02 * (visits.hemodynamics.mpcwp_mmhg - 12.0)
+    failing = patients.heart_failure[visits.patient]
+    log_odds = (
+        catheter.log_odds
+        + catheter.log_odds_heart_failure * failing
+        + catheter.log_odds_per_mmhg * (visits.hemodynamics.mpcwp_mmhg - _REFERENCE_WEDGE_MMHG)
+    )
     chosen: BoolVector = rng.random(len(log_odds)) < 1.0 / (1.0 + np.exp(-log_odds))
     return chosen
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hemometric.errors import StoreError
-from hemometric.simulation.population import CohortSettings, People, draw_people, render_people
+from hemometric.simulation.population import People, draw_people, render_people
 from hemometric.simulation.rendering import Microvolts
+from hemometric.simulation.settings import CohortSettings
 
 _CHUNKS_PER_WORKER = 2
 """Chunks under way or waiting to be taken, per worker; more would only fill the memory."""
