@@ -97,31 +97,45 @@ def demo(
     typer.echo(run_demo(out, size=size, seed=seed, device=_state["device"]))
 
 
-@app.command(epilog="Example: hemometric simulate --out cohort --patients 2000 --seed 1")
+@app.command(epilog="Example: hemometric simulate --out cohort --patients 2000 --seed 1 --set people.age_sd_years=8")
 def simulate(
     out: Annotated[Path, typer.Option(metavar="STORE")],
-    patients: Annotated[int, typer.Option(min=1, help="Number of virtual patients.")],
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    sampling_rate: Annotated[float, typer.Option(min=100, max=1000, help="Of the store, Hz.")] = 250.0,
+    patients: Annotated[
+        int | None, typer.Option(min=1, help="Number of virtual patients (or n_patients in --config).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, show_default="0")] = None,
+    sampling_rate: Annotated[
+        float | None, typer.Option(min=100, max=1000, help="Of the store, Hz.", show_default="250")
+    ] = None,
     coupling: Annotated[
-        float, typer.Option(min=0, max=3, help="How much the ECG shows of the heart; 0: nothing.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0, max=3, help="How much the ECG shows of the heart; 0: nothing.", show_default="1"),
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="reference, or other: other patients and devices.", show_default="reference")
+    ] = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
     resume: ResumeOption = False,
 ) -> None:
     """Make an archive of virtual patients with known pressures and flow. SIMULATED, never clinical."""
+    from hemometric.settings import load_settings
     from hemometric.simulation import CohortSettings
     from hemometric.simulation import simulate as run_simulation
 
-    settings = CohortSettings(
-        n_patients=patients,
-        seed=seed,
-        sampling_rate_hz=sampling_rate,
-        coupling=coupling,
-        n_workers=workers or os.cpu_count() or 1,
-    )
+    options = {
+        "n_patients": patients,
+        "seed": seed,
+        "sampling_rate_hz": sampling_rate,
+        "coupling": coupling,
+        "site": site,
+        "n_workers": workers or os.cpu_count() or 1,
+    }
+    given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    settings = load_settings(CohortSettings, config=config, overrides=[*given, *(overrides or [])])
     run_simulation(out, settings=settings, resume=resume)
-    typer.echo(f"{out}: {patients:,} simulated patients; next: hemometric link {out}")
+    typer.echo(f"{out}: {settings.n_patients:,} simulated patients; next: hemometric link {out}")
 
 
 @app.command(epilog="Example: hemometric ingest ptbxl/ more-ecgs/ --out archive --metadata patients.csv")

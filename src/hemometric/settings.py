@@ -258,6 +258,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         name = ".".join(str(part) for part in problem["loc"] if part in path)
         if problem["type"] == "extra_forbidden":
             yield _unknown(".".join(map(str, problem["loc"])), _names(model))
+        elif problem["type"] == "missing":
+            yield f"{name} is missing: give it in the TOML file or as {name}=..."
         elif name:
             yield f"{name}: {problem['msg'].lower().removeprefix('value error, ')}, got {problem['input']!r}"
         else:

@@ -1,19 +1,14 @@
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from hemometric.errors import StoreError
 from hemometric.ingest import IngestSettings, ingest
-from hemometric.ingest.archive import Record
-from hemometric.ingest.records import Cut
-from hemometric.ingest.workers import _run_ahead, read_records
+from hemometric.ingest.records import Cut, read_records
 from hemometric.store import INCOMING, verify
 
 CUT = Cut(sampling_rate_hz=250.0, duration_s=10.0, n_samples=2500, n_leads=8, pad=False)
@@ -30,52 +25,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def records(make_archive):
-    archive = make_archive(20)
-    return [Record(path=path, source=path.stem) for path in sorted(archive.rglob("*.hea"))]
-
-
 def test_no_records_need_no_workers():
     assert list(read_records([], CUT, workers=4)) == []
-
-
-def test_a_bug_in_a_worker_keeps_its_type_and_traceback(records):
-    with pytest.raises(AttributeError) as caught:
-        list(read_records(records, "no cut at all", workers=2))
-    assert "in read_record" in str(caught.value.__cause__)
-
-
-def test_a_worker_that_is_killed_is_told(records):
-    readings = read_records(records * 20, CUT, workers=2)
-    next(readings)
-    for child in multiprocessing.active_children():
-        os.kill(child.pid, signal.SIGKILL)
-    with pytest.raises(StoreError, match=r"a worker process died.*--resume"):
-        list(readings)
-
-
-def test_stopping_early_stops_the_workers(records):
-    readings = read_records(records, CUT, workers=2)
-    next(readings)
-    readings.close()
-    assert multiprocessing.active_children() == []
-
-
-def test_only_so_many_errands_are_out_at_a_time(records):
-    out = []
-
-    class Pool:
-        def submit(self, run, batch, cut):
-            out.append(Future())
-            return out[-1]
-
-    n_taken = 0
-    for errand in _run_ahead(Pool(), records * 5, CUT, n_ahead=3):
-        assert errand is out[n_taken]
-        n_taken += 1
-        assert len(out) - n_taken <= 3
-    assert n_taken == len(out) == 13
 
 
 def start(archive, store, *, workers, script):

@@ -38,3 +38,8 @@ def test_what_a_site_changes_can_be_changed_again():
     settings = load_settings(CohortSettings, overrides=["n_patients=5", "site=other", "device.mains_hz=50"])
     assert settings.device.mains_hz == 50.0
     assert settings.device.lsb_uv == 1
+
+
+def test_a_missing_setting_is_named():
+    with pytest.raises(SettingsError, match="n_patients is missing: give it"):
+        load_settings(CohortSettings)

@@ -1,7 +1,10 @@
 """One record from file to stored windows. This runs in the workers and knows neither the store nor other records."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,10 @@ from hemometric.ingest.archive import Record
 from hemometric.store import Reject, content_hashes, to_microvolts
 from hemometric.store.shards import Microvolts
 from hemometric.waveform import FLAG_CODES, assess, cut_windows, resample
+from hemometric.workers import map_in_order
+
+_BATCH = 8
+"""Records that a worker reads per errand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,26 @@ class Reading:
     flags: NDArray[np.bool_]
     content_hashes: tuple[str, ...]
     rejects: tuple[Reject, ...]
+
+
+def read_records(records: Sequence[Record], cut: Cut, *, workers: int) -> Iterator[Reading]:
+    """Read records, in order; the same readings for any number of workers.
+
+    Args:
+        records: What is read.
+        cut: How a record becomes windows.
+        workers: Processes; with 1 this very process reads.
+
+    Raises:
+        StoreError: A worker was killed.
+    """
+    batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
+    read = partial(_read_batch, cut=cut)
+    return chain.from_iterable(map_in_order(read, batches, n_workers=min(workers, len(batches))))
+
+
+def _read_batch(records: Sequence[Record], cut: Cut) -> list[Reading]:
+    return [read_record(record, cut) for record in records]
 
 
 def read_record(record: Record, cut: Cut) -> Reading:

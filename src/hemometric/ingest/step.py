@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from hemometric.errors import StoreError
 from hemometric.ingest.archive import Archive, IngestSettings, find_archive, to_store_settings
-from hemometric.ingest.records import Cut, Reading
+from hemometric.ingest.records import Cut, Reading, read_records
 from hemometric.ingest.summary import IngestSummary, summarise
-from hemometric.ingest.workers import read_records
 from hemometric.progress import say, track
 from hemometric.store import Reject, StoreWriter, ecgs_schema, flag_column
 from hemometric.store.shards import Microvolts

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hemometric.simulation.morphology import Morphology
 from hemometric.simulation.population import SIMULATOR_VERSION, People
 from hemometric.simulation.settings import PATIENTS_PER_CHUNK, CohortSettings
+from hemometric.targets import TARGETS
 
 _TOO_FEW_VISITS = 500
 _MOST_CHUNKS = 64
@@ -25,58 +26,76 @@ def write_card(settings: CohortSettings, people: Sequence[People], *, n_ecgs: in
     Returns:
         Markdown; the same text for the same settings.
     """
-    wedge = np.concatenate([chunk.visits.hemodynamics.mpcwp_mmhg for chunk in people])
-    artery = np.concatenate([chunk.visits.hemodynamics.mpap_mmhg for chunk in people])
-    right = np.concatenate([chunk.visits.hemodynamics.rap_mmhg for chunk in people])
-    output = np.concatenate([chunk.visits.hemodynamics.co_l_per_min for chunk in people])
+    hemodynamics = [chunk.visits.hemodynamics for chunk in people]
+    wedge = np.concatenate([found.mpcwp_mmhg for found in hemodynamics])
+    artery = np.concatenate([found.mpap_mmhg for found in hemodynamics])
+    right = np.concatenate([found.rap_mmhg for found in hemodynamics])
+    output = np.concatenate([found.co_l_per_min for found in hemodynamics])
     labelled = np.concatenate([chunk.labelled for chunk in people])
     lines = [
         "# Simulated cohort",
         "",
         "**Simulated, not clinical.** Every patient, pressure and ECG in this store was computed. What a model reaches",
-        "here says nothing about what it would reach in people.",
+        "here says nothing about what it would reach in people. How the simulator works, what it was checked against",
+        "and what it lacks: docs/simulator.md of hemometric.",
         "",
-        f"- simulator version {SIMULATOR_VERSION}, seed {settings.seed}, coupling {settings.coupling:g}",
+        f"- simulator version {SIMULATOR_VERSION}, seed {settings.seed}, coupling {settings.coupling:g}, "
+        f"site {settings.site}; every other setting is in manifest.json",
         f"- {settings.n_patients:,} patients, {len(wedge):,} visits, {n_ecgs:,} ECGs of {settings.duration_s:g} s at "
         f"{settings.sampling_rate_hz:g} Hz",
         f"- {labelled.sum():,} visits ({_percent(labelled)}) have a catheter label in labels.parquet, chosen not at "
-        f"random: their mean mPCWP is {_mean_of(wedge[labelled])} mmHg; truth.parquet has every visit",
+        f"random: their mPCWP is {_moments(wedge[labelled])} mmHg; truth.parquet has every visit",
         f"- mPCWP {_moments(wedge)} mmHg (> 15 in {_percent(wedge > 15.0)}, > 18 in {_percent(wedge > 18.0)}), "
         f"mPAP {_moments(artery)} mmHg, RAP {_moments(right)} mmHg, CO {_moments(output)} L/min",
     ]
     if settings.with_ceiling:
-        lines.append(_ceiling_line(people[:_MOST_CHUNKS]))
+        lines += ["", "## Ceiling", "", *_ceiling_lines(people[:_MOST_CHUNKS])]
     return "\n".join(lines) + "\n"
 
 
-def _ceiling_line(people: Sequence[People]) -> str:
+def _ceiling_lines(people: Sequence[People]) -> list[str]:
     n_visits = sum(len(chunk.labelled) for chunk in people)
     if n_visits < _TOO_FEW_VISITS:
-        return f"- ceiling: not estimated, {n_visits} visits are fewer than {_TOO_FEW_VISITS}"
-    from hemometric.simulation.difficulty import ceiling
+        return [f"Not estimated: {n_visits} visits are fewer than {_TOO_FEW_VISITS}."]
+    from hemometric.simulation.difficulty import KnownEcgs, Score, find_ceiling
 
-    found = ceiling(
-        Morphology._make(np.concatenate(columns) for columns in zip(*(p.morphology for p in people), strict=True)),
-        age_years=np.concatenate([p.patients.age_years[p.visits.patient] for p in people]),
-        female=np.concatenate([p.patients.female[p.visits.patient] for p in people]),
-        mpcwp_mmhg=np.concatenate([p.measured[:, 0] for p in people]),
-        patient=np.concatenate([p.number * PATIENTS_PER_CHUNK + p.visits.patient for p in people]),
+    def show(score: Score) -> str:
+        return "undefined" if np.isnan(score.value) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+    readings = find_ceiling(
+        KnownEcgs(
+            Morphology._make(np.concatenate(columns) for columns in zip(*(p.morphology for p in people), strict=True)),
+            age_years=np.concatenate([p.patients.age_years[p.visits.patient] for p in people]),
+            female=np.concatenate([p.patients.female[p.visits.patient] for p in people]),
+            patient=np.concatenate([p.number * PATIENTS_PER_CHUNK + p.visits.patient for p in people]),
+            measured=np.concatenate([p.measured for p in people]),
+        )
     )
-    return (
-        f"- ceiling, from the ECGs' true parameters with age and sex ({found.n_visits:,} visits, linear models, "
-        f"cross-validated by patient): measured mPCWP > 15 AUROC {found.auroc_above_15:.3f}, > 18 "
-        f"{found.auroc_above_18:.3f}, r {found.pearson_r:.2f}, RMSE {found.rmse_mmhg:.1f} mmHg; "
-        f"age and sex alone: > 15 AUROC {found.demographics_auroc_above_15:.3f}"
-    )
+    rows = [
+        f"| {reading.target} | {_name(reading.target, reading.measure)} | {show(reading.ceiling)} "
+        f"| {show(reading.linear)} | {show(reading.boosting)} | {show(reading.demographics)} |"
+        for reading in readings
+    ]
+    return [
+        "What the best possible reader would reach, who knows the true parameters of every ECG with age and sex:",
+        f"estimated on {n_visits:,} visits (measured values, cross-validated by patient, 95 % patient-clustered",
+        "bootstrap intervals). The ceiling is the better of a linear model and gradient-boosted trees.",
+        "",
+        "| target | measure | ceiling | linear | boosting | age and sex alone |",
+        "|---|---|---|---|---|---|",
+        *rows,
+    ]
+
+
+def _name(target: str, measure: str) -> str:
+    if measure == "RMSE":
+        return f"RMSE, {TARGETS[target].unit}"
+    return measure if measure == "r" else f"AUROC of {measure}"
 
 
 def _percent(event: NDArray[np.bool_]) -> str:
     return f"{100.0 * np.mean(event):.0f} %"
 
 
-def _mean_of(values: NDArray[np.float64]) -> str:
-    return f"{np.mean(values):.1f}" if len(values) else "undefined"
-
-
 def _moments(values: NDArray[np.float64]) -> str:
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f}"
+    return f"{np.mean(values):.1f} ± {np.std(values):.1f}" if len(values) else "undefined"

@@ -1,7 +1,6 @@
 """The step that writes a virtual cohort as an ordinary store, with the truth beside it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,11 @@ import pyarrow as pa
 from hemometric.ecg import INDEPENDENT_LEADS
 from hemometric.progress import say, track
 from hemometric.simulation.card import write_card
+from hemometric.simulation.chunks import Chunk, make_chunks
 from hemometric.simulation.population import SIMULATOR_VERSION, People, labels_table, truth_table
 from hemometric.simulation.rendering import Microvolts
 from hemometric.simulation.settings import PATIENTS_PER_CHUNK, CohortSettings
-from hemometric.simulation.workers import Chunk, make_chunks
 from hemometric.store import StoreSettings, StoreWriter
-from hemometric.store.durable import publish, write_aside
-
-CARD = "card.md"
 
 
 def simulate(out: str | Path, *, settings: CohortSettings, resume: bool = False) -> None:
@@ -58,7 +54,7 @@ def _to_store_settings(settings: CohortSettings) -> StoreSettings:
 
 def _fill(writer: StoreWriter, settings: CohortSettings) -> None:
     done = writer.cursor.get("chunks", 0)
-    shard = _OpenShard()
+    shard = _OpenShard(settings)
     people: list[People] = []
     for chunk in _watch(make_chunks(settings, first_rendered=done), settings, done=done):
         people.append(chunk.people)
@@ -66,11 +62,8 @@ def _fill(writer: StoreWriter, settings: CohortSettings) -> None:
         is_last = len(people) == settings.n_chunks
         if shard.n_ecgs >= settings.shard_size or (is_last and shard.n_ecgs):
             writer.write_shard(*shard.take(), rejects=[], cursor={"chunks": len(people)})
-    card = write_card(settings, people, n_ecgs=writer.n_rows)
-    aside = writer.path / f".{CARD}"
-    write_aside(aside, [card.encode()])
-    publish(aside, writer.path / CARD)
     writer.finish(
+        card=write_card(settings, people, n_ecgs=writer.n_rows),
         labels=pa.concat_tables([labels_table(settings, chunk) for chunk in people]),
         truth=pa.concat_tables([truth_table(chunk) for chunk in people]),
     )
@@ -84,23 +77,25 @@ def _watch(chunks: Iterator[Chunk], settings: CohortSettings, *, done: int) -> I
     yield from track(chunks, total=settings.n_chunks, unit=unit, title="simulate", done=done)
 
 
-@dataclass(slots=True)
 class _OpenShard:
-    """The shard that is being filled."""
+    """The shard that is being filled; its memory is reserved once, for the largest last chunk that there can be."""
 
-    _microvolts: list[Microvolts] = field(default_factory=list)
-    _ecgs: list[pa.Table] = field(default_factory=list)
-
-    @property
-    def n_ecgs(self) -> int:
-        return sum(len(part) for part in self._microvolts)
+    def __init__(self, settings: CohortSettings) -> None:
+        largest_chunk = PATIENTS_PER_CHUNK * settings.visits.most * len(settings.visits.ecgs)
+        shape = (settings.shard_size + largest_chunk, len(INDEPENDENT_LEADS), settings.n_samples)
+        self._microvolts: Microvolts = np.empty(shape, dtype=np.int16)
+        self._tables: list[pa.Table] = []
+        self.n_ecgs = 0
 
     def add(self, chunk: Chunk) -> None:
         if chunk.microvolts is not None and chunk.ecgs is not None:
-            self._microvolts.append(chunk.microvolts)
-            self._ecgs.append(chunk.ecgs)
+            end = self.n_ecgs + len(chunk.microvolts)
+            self._microvolts[self.n_ecgs : end] = chunk.microvolts
+            self._tables.append(chunk.ecgs)
+            self.n_ecgs = end
 
     def take(self) -> tuple[Microvolts, pa.Table]:
-        microvolts, ecgs = np.concatenate(self._microvolts), pa.concat_tables(self._ecgs)
-        self._microvolts, self._ecgs = [], []
+        """The shard; valid until the next ECGs are added."""
+        microvolts, ecgs = self._microvolts[: self.n_ecgs], pa.concat_tables(self._tables)
+        self._tables, self.n_ecgs = [], 0
         return microvolts, ecgs

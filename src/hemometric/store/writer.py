@@ -192,13 +192,19 @@ class StoreWriter:
         self._journals.append(journal)
 
     def finish(
-        self, *, labels: pa.Table | None = None, truth: pa.Table | None = None, rejects: Sequence[Reject] = ()
+        self,
+        *,
+        labels: pa.Table | None = None,
+        truth: pa.Table | None = None,
+        card: str | None = None,
+        rejects: Sequence[Reject] = (),
     ) -> None:
         """Complete the store: tables, `rejects.csv`, and at last the manifest with all hashes.
 
         Args:
             labels: Catheter values (`LABELS_SCHEMA`).
             truth: Every visit's values (`TRUTH_SCHEMA`), of a simulated store.
+            card: Markdown that says what the store is, for people.
             rejects: What was rejected since the last shard.
 
         Raises:
@@ -217,6 +223,8 @@ class StoreWriter:
         ):
             if table is not None:
                 pieces[name] = encode_table(table.cast(schema))
+        if card is not None:
+            pieces["card.md"] = card.encode()
         for name, encoded in pieces.items():
             self._put(self.path / name, [encoded])
         files = {name: digest([encoded]) for name, encoded in pieces.items()}

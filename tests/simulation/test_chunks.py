@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hemometric.simulation.chunks import make_chunks
 from hemometric.simulation.settings import CohortSettings
-from hemometric.simulation.workers import make_chunks
 
 
 def test_two_workers_make_the_chunks_of_one_in_the_same_order():
