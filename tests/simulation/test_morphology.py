@@ -38,7 +38,7 @@ def test_atrial_fibrillation_has_no_p_wave(cohort):
     fibrillating = found.atrial_fibrillation > 0
     assert fibrillating.any()
     assert np.array_equal(np.isnan(found.pr_ms), fibrillating)
-    assert np.exp(found.log_rr_variation[fibrillating]).min() > 0.12
+    assert np.exp(found.log_rr_variation[fibrillating & (found.paced == 0)]).min() > 0.12
 
 
 def test_voltage_falls_as_a_patient_gains_volume(cohort):
@@ -68,3 +68,40 @@ def test_left_bundle_branch_block_is_more_frequent_in_systolic_failure(cohort):
     weak = patients.baseline.lv_ejection_fraction[visits.patient] < 0.35
     assert found.lbbb[weak].mean() > 2.0 * found.lbbb[~weak].mean()
     assert (found.lbbb * found.rbbb == 0).all()
+
+
+def test_a_paced_beat_is_wide_and_superior_and_regular_and_hides_blocks(cohort):
+    patients, visits = cohort
+    found = draw_morphology(patients, visits, coupling=1.0, rng=np.random.default_rng(4))
+    paced = found.paced > 0
+    assert paced.sum() > 20
+    assert found.qrs_ms[paced].min() > 125.0
+    assert np.median(found.axis_deg[paced]) < -60.0
+    assert not found.lbbb[paced].any()
+    assert not found.rbbb[paced].any()
+    assert np.exp(found.log_rr_variation[paced & (found.atrial_fibrillation > 0)]).max() < 0.02
+
+
+def test_amiodarone_lengthens_and_digoxin_shortens_the_qt_interval_and_a_beta_blocker_lengthens_pr(cohort):
+    patients, visits = cohort
+    nobody = np.zeros(len(patients.age_years), dtype=np.bool_)
+    everybody = ~nobody
+    clean = patients._replace(paced=nobody, beta_blocker=nobody, amiodarone=nobody, digoxin=nobody)
+
+    def draw(**drugs):
+        return draw_morphology(clean._replace(**drugs), visits, coupling=1.0, rng=np.random.default_rng(4))
+
+    without = draw()
+    np.testing.assert_allclose(draw(amiodarone=everybody).qtc_ms - without.qtc_ms, 25.0)
+    np.testing.assert_allclose(draw(digoxin=everybody).qtc_ms - without.qtc_ms, -15.0)
+    in_sinus = without.atrial_fibrillation == 0
+    np.testing.assert_allclose((draw(beta_blocker=everybody).pr_ms - without.pr_ms)[in_sinus], 8.0)
+
+
+def test_no_single_quantity_tells_the_wedge_pressure(cohort):
+    patients, visits = cohort
+    found = draw_morphology(patients, visits, coupling=1.0, rng=np.random.default_rng(4))
+    for name, values in found._asdict().items():
+        there = ~np.isnan(values)
+        r = np.corrcoef(values[there], visits.hemodynamics.mpcwp_mmhg[there])[0, 1]
+        assert abs(r) < 0.5, name

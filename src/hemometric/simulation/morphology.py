@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hemometric.simulation.circulation import FloatVector
-from hemometric.simulation.patients import HFPEF, HFREF, VALVE, Patients, Visits
+from hemometric.simulation.patients import HFPEF, HFREF, VALVE, IntVector, Patients, Visits
 
 
 class Morphology(NamedTuple):
@@ -117,24 +117,27 @@ def draw_morphology(patients: Patients, visits: Visits, *, coupling: float, rng:
     lbbb, rbbb = _bundle_branches(patients, coupling=coupling, rng=rng)
     sinus = _sinus(patients, visits, load=load, own=own)
     ventricle = _ventricle(patients, visits, load=load, own=own)
-    fibrillating = patients.atrial_fibrillation[visits.patient]
-    for name in ("p_duration_ms", "p_terminal_force_mv_s", "ra_amplitude_mv", "pr_ms"):
-        sinus[name] = np.where(fibrillating, np.nan, sinus[name])
+    who = visits.patient
+    _add_drugs(patients, who, sinus=sinus, ventricle=ventricle)
+    fibrillating = patients.atrial_fibrillation[who]
     irregular = -1.5 + 0.1 * rng.standard_normal(m)
     sinus["log_rr_variation"] = np.where(fibrillating, irregular, sinus["log_rr_variation"])
-    ventricle["qrs_ms"] += (52.0 * lbbb + 38.0 * rbbb)[visits.patient]
-    ventricle["qtc_ms"] += 25.0 * lbbb[visits.patient]
-    ventricle["qrs_t_angle_deg"] += 70.0 * lbbb[visits.patient]
+    ventricle["qrs_ms"] += (52.0 * lbbb + 38.0 * rbbb)[who]
+    ventricle["qtc_ms"] += 25.0 * lbbb[who]
+    ventricle["qrs_t_angle_deg"] += 70.0 * lbbb[who]
+    _pace(patients, who, own=own, sinus=sinus, ventricle=ventricle)
+    for name in ("p_duration_ms", "p_terminal_force_mv_s", "ra_amplitude_mv", "pr_ms"):
+        sinus[name] = np.where(fibrillating, np.nan, sinus[name])
     return Morphology(
         **sinus,
         **ventricle,
-        lbbb=lbbb[visits.patient],
-        rbbb=rbbb[visits.patient],
+        lbbb=lbbb[who],
+        rbbb=rbbb[who],
         heart_rate_bpm=visits.heart_rate_bpm,
         atrial_fibrillation=fibrillating.astype(np.float64),
         pvc=(rng.random(m) < 0.06 + 0.08 * np.clip(load.systolic_failure, 0.0, 1.0)).astype(np.float64),
-        paced=patients.paced[visits.patient].astype(np.float64),
-        digoxin=patients.digoxin[visits.patient].astype(np.float64),
+        paced=patients.paced[who].astype(np.float64),
+        digoxin=patients.digoxin[who].astype(np.float64),
     )
 
 
@@ -162,9 +165,53 @@ def _bundle_branches(
     wide = rng.random(len(patients.phenotype))
     failing = np.clip((0.5 - patients.baseline.lv_ejection_fraction) / 0.25, 0.0, 1.2)
     pressure = np.clip((patients.baseline.mpap_mmhg - 20.0) / 20.0, 0.0, 2.0)
-    left = wide < 0.02 + coupling * 0.17 * failing
-    right = (wide > 1.0 - (0.05 + coupling * 0.05 * pressure)) & ~left
+    conducted = ~patients.paced
+    left = (wide < 0.02 + coupling * 0.17 * failing) & conducted
+    right = (wide > 1.0 - (0.05 + coupling * 0.05 * pressure)) & ~left & conducted
     return left.astype(np.float64), right.astype(np.float64)
+
+
+def _add_drugs(
+    patients: Patients, who: IntVector, *, sinus: dict[str, FloatVector], ventricle: dict[str, FloatVector]
+) -> None:
+    """What drugs do to conduction and repolarisation; the rate they lower is in the circulation already.
+
+    Amiodarone lengthens QTc by some 25 ms and digoxin shortens it by some 15 ms; beta-blockers and digoxin lengthen PR.
+    Sizes were chosen from the usual clinical ranges.
+    """
+    sinus["pr_ms"] += (8.0 * patients.beta_blocker + 6.0 * patients.digoxin + 6.0 * patients.amiodarone)[who]
+    ventricle["qtc_ms"] += (25.0 * patients.amiodarone - 15.0 * patients.digoxin)[who]
+    ventricle["log_t_amplitude"] -= (0.2 * patients.amiodarone + 0.3 * patients.digoxin)[who]
+
+
+def _pace(
+    patients: Patients,
+    who: IntVector,
+    *,
+    own: dict[str, FloatVector],
+    sinus: dict[str, FloatVector],
+    ventricle: dict[str, FloatVector],
+) -> None:
+    """Pacing in the right ventricle's apex: wide QRS, superior axis, regular rate, and nothing else of the ventricle.
+
+    A wide paced QRS hides what the heart's own conduction would have shown, so the state reaches it only through the
+    P wave, and its duration grows a little with that of the patient's own QRS.
+    """
+    paced = patients.paced[who]
+    own_qrs = ventricle["qrs_ms"] - 93.0
+    replaced = {
+        "qrs_ms": 158.0 + 0.4 * own_qrs + 0.5 * own["qrs_ms"],
+        "qtc_ms": ventricle["qtc_ms"] + 45.0,
+        "qrs_t_angle_deg": 150.0 + 0.3 * own["qrs_t_angle_deg"],
+        "axis_deg": -75.0 + 0.4 * own["axis_deg"],
+        "strain": np.zeros(len(who)),
+        "rv_strain": np.zeros(len(who)),
+    }
+    for name, values in replaced.items():
+        ventricle[name] = np.where(paced, values, ventricle[name])
+    sinus["pr_ms"] = np.where(paced, 165.0 + 0.3 * own["pr_ms"], sinus["pr_ms"])
+    regular = np.where(patients.atrial_fibrillation[who], -5.0, sinus["log_rr_variation"])
+    sinus["log_rr_variation"] = np.where(paced, regular, sinus["log_rr_variation"])
 
 
 def _sinus(patients: Patients, visits: Visits, *, load: _Load, own: dict[str, FloatVector]) -> dict[str, FloatVector]:
@@ -200,7 +247,7 @@ def _ventricle(
         "qtc_ms": 418.0 + 9.0 * female + 0.15 * age + 8.0 * lv + 6.0 * la + 3.0 * rv,
         "qrs_t_angle_deg": 35.0 + 14.0 * lv + 8.0 * la + 9.0 * rv + 14.0 * mass,
         "axis_deg": 35.0 - 0.5 * age + 22.0 * lung - 8.0 * mass,
-        "log_voltage": 0.06 * lv + 0.22 * mass - 1.1 * load.oedema - 0.10 * surface,
+        "log_voltage": 0.06 * lv + 0.22 * mass - 0.7 * load.oedema - 0.10 * surface,
         "log_r_v1": np.log(0.25) + 0.45 * lung,
         "strain": 0.30 * mass + 0.18 * lv,
         "rv_strain": 0.3 * np.maximum(lung, 0.0),

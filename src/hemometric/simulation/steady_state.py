@@ -10,7 +10,7 @@ from hemometric.simulation.circulation import Circulation, FloatVector, Hemodyna
 
 FloatMatrix = NDArray[np.float64]
 
-N_BEATS = 50
+N_BEATS = 80
 """Beats until the steady state: of 320 patients none moved by more than 0.1 mmHg of mPCWP against 200 beats."""
 
 N_STEPS = 400
@@ -25,7 +25,7 @@ _ATRIUM_FALL_S = 0.09
 _ATRIAL_STIFFNESS_MMHG = 0.6
 _RIGHT_VALVE_RESISTANCE = 0.008
 _BAROREFLEX_GAIN = 0.4
-_BAROREFLEX_RANGE = (0.45, 2.6)
+_BAROREFLEX_RANGE = (0.45, 1.8)
 _BEATS_WITHOUT_REFLEX = 6
 _LARGEST_EXPONENT = 6.0
 _LARGEST_PERICARDIAL_EXPONENT = 3.2
