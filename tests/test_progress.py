@@ -1,3 +1,5 @@
+import time
+
 from hemometric.progress import say, set_quiet, track
 
 
@@ -17,3 +19,20 @@ def test_a_quiet_library_says_nothing(capsys):
     assert list(track([1], total=1, unit="ECGs", title="x")) == [1]
     say("a remark")
     assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_is_told_of_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
+    clock = iter(range(0, 1000, 5))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    set_quiet(False)
+    try:
+        list(track(range(12), total=12, unit="ECGs", title="ingest"))
+    finally:
+        set_quiet(True)
+    heard = capsys.readouterr().err.splitlines()
+    assert heard[:2] == [
+        "ingest: 4 of 12 ECGs, about 40 s left",
+        "ingest: 8 of 12 ECGs, about 20 s left",
+    ]
+    assert heard[2].startswith("ingest: 12 ECGs in ")
+    assert len(heard) == 3

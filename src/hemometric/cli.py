@@ -311,11 +311,10 @@ def predict(
 ) -> None:
     """Estimate the run's target for ECG files, or say why an ECG is refused."""
     _need_torch("predict")
-    from hemometric.formats import read_ecg
     from hemometric.inference import Predictor, predictions_json, predictions_text
 
     predictor = Predictor.load(run_path, device=_state["device"])
-    answers = [(path, predictor.predict(read_ecg(path))) for path in files]
+    answers = [(path, predictor.predict_file(path)) for path in files]
     typer.echo(predictions_json(answers) if as_json else predictions_text(answers))
     refused = [(path, answer) for path, answer in answers if answer.refused]
     if len(refused) == len(answers):

@@ -1,4 +1,4 @@
-"""Progress for work that takes more than two seconds: a bar on a terminal, a line at the end elsewhere."""
+"""Progress for work that takes more than two seconds: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -7,6 +7,9 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
+
+_SECONDS_BETWEEN_LINES = 20.0
+"""In a log file: often enough to see that it goes on, seldom enough to be read."""
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=True)
 
@@ -57,8 +60,14 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
                 rate = (count - done) / max(time.monotonic() - start, 1e-9)
                 bar.update(task, advance=1, rate=f"{rate:,.0f}/s")
     else:
+        told = start
         for item in items:
             yield item
             count += 1
+            now = time.monotonic()
+            if now - told >= _SECONDS_BETWEEN_LINES and count < total:
+                left_s = (total - count) * (now - start) / (count - done)
+                say(f"{title}: {count:,} of {total:,} {unit}, about {left_s:,.0f} s left")
+                told = now
     seconds = time.monotonic() - start
     say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({(count - done) / max(seconds, 1e-9):,.0f}/s)")

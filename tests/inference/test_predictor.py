@@ -117,3 +117,13 @@ def test_a_store_of_too_low_a_rate_is_refused(predictor, write_labelled_store, t
 
 def test_coverage_is_that_of_the_settings(predictor):
     assert predictor.coverage == 0.9
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(predictor, tmp_path):
+    (tmp_path / "notes.txt").write_text("not an ECG")
+    answer = predictor.predict_file(tmp_path / "notes.txt")
+    assert answer.refused
+    assert answer.estimates == {}
+    assert answer.reason
+    missing = predictor.predict_file(tmp_path / "missing.hea")
+    assert missing.refused

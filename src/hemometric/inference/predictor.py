@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from hemometric.ecg import Ecg
 from hemometric.encoders import Encoder
+from hemometric.errors import EcgError, ReadError
+from hemometric.formats import read_ecg
 from hemometric.inference.embedding import embed_ecg, embed_store_rows
 from hemometric.inference.prediction import Prediction, RowPredictions, TargetEstimate
 from hemometric.store import Store
@@ -83,6 +85,19 @@ class Predictor:
             probability={event: float(chance.mean()) for event, chance in said.probability.items()},
         )
         return replace(answer, estimates={one.target: one}, coverage=self.coverage)
+
+    def predict_file(self, path: str | Path) -> Prediction:
+        """Read an ECG file and estimate the run's target; a file that cannot be read is refused with the reason.
+
+        Args:
+            path: In any supported format.
+        """
+        try:
+            return self.predict(read_ecg(path))
+        except (ReadError, EcgError) as error:
+            reason = error.reason if isinstance(error, ReadError) else str(error)
+            simulated = self.contract.trained_on_simulated
+            return Prediction(ecg_id=Path(path).stem, refused=True, reason=reason, trained_on_simulated=simulated)
 
     def predict_rows(self, store: Store, rows: NDArray[np.int64]) -> RowPredictions:
         """Estimate the run's target for rows of a store.
