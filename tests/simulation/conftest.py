@@ -5,13 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hemometric.simulation.anatomy import draw_anatomy, draw_recordings
+from hemometric.simulation.anatomy import Sources, draw_anatomy, draw_recordings
 from hemometric.simulation.dipoles import build_waves
 from hemometric.simulation.morphology import Morphology
 from hemometric.simulation.noise import noise_bank
+from hemometric.simulation.normal_beats import DOWER, load_normal_beats
 from hemometric.simulation.patients import Patients, Visits, draw_patients, draw_visits
 from hemometric.simulation.rendering import Scene, render
 from hemometric.simulation.rhythm import Beats, draw_beats
+from hemometric.simulation.settings import DeviceSettings
 
 
 @pytest.fixture(scope="session")
@@ -70,15 +72,24 @@ def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
     ) -> tuple[np.ndarray, Beats]:
         rng = np.random.default_rng(seed)
         visit = np.arange(len(morphology.pr_ms))
-        anatomy = draw_anatomy(len(visit), rng)
+        n = len(visit)
+        anatomy = draw_anatomy(
+            np.full(n, 50.0),
+            np.zeros(n, dtype=np.bool_),
+            axis_deg=morphology.axis_deg,
+            qrs_t_angle_deg=morphology.qrs_t_angle_deg,
+            rng=rng,
+        )
         if clean:
+            usual = load_normal_beats().mean
             anatomy = anatomy._replace(
-                rotation_rad=0.0 * anatomy.rotation_rad,
-                lead_field_error=0.0 * anatomy.lead_field_error,
-                log_lead_gain=0.0 * anatomy.log_lead_gain,
+                normal_mv=np.broadcast_to(usual, anatomy.normal_mv.shape).copy(),
+                lead_field=np.broadcast_to(DOWER, anatomy.lead_field.shape),
                 nondipolar=np.ones_like(anatomy.nondipolar),
             )
-        recordings = draw_recordings(visit, visit, anatomy=anatomy, morphology=morphology, rng=rng)
+        waves = build_waves(morphology)
+        device = DeviceSettings(placement=0.0, high_pass_hz=0.0) if clean else DeviceSettings()
+        recordings = draw_recordings(Sources(visit, visit, morphology, waves, anatomy), device=device, rng=rng)
         if clean:
             recordings = recordings._replace(
                 noise_mv=0.0 * recordings.noise_mv,
@@ -90,7 +101,7 @@ def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
         microvolts = render(
             recordings,
             beats,
-            scene=Scene(morphology, build_waves(morphology), anatomy, bank),
+            scene=Scene(morphology, waves, anatomy, bank),
             sampling_rate_hz=sampling_rate_hz,
             n_samples=round(10 * sampling_rate_hz),
             rng=rng,

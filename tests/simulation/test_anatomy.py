@@ -1,48 +1,74 @@
 import numpy as np
+import pytest
 
-from hemometric.simulation.anatomy import draw_anatomy, draw_recordings
-from hemometric.simulation.dipoles import N_WAVES
-
-
-def test_rotations_keep_the_length_of_a_dipole(make_morphology):
-    rng = np.random.default_rng(0)
-    still = draw_anatomy(4, rng)
-    still = still._replace(lead_field_error=0 * still.lead_field_error, log_lead_gain=-50 + 0 * still.log_lead_gain)
-    visit = np.zeros(4, dtype=np.int64)
-    found = draw_recordings(visit, np.arange(4), anatomy=still, morphology=make_morphology(), rng=rng)
-    unscaled = found.lead_field / np.linalg.norm(found.lead_field, axis=2, keepdims=True)
-    dower_i = np.array([0.632, -0.235, 0.059])
-    dower_ii = np.array([0.235, 1.066, -0.132])
-    cosine = dower_i @ dower_ii / np.linalg.norm(dower_i) / np.linalg.norm(dower_ii)
-    np.testing.assert_allclose(np.sum(unscaled[:, 0] * unscaled[:, 1], axis=1), cosine, atol=1e-9)
+from hemometric.simulation.anatomy import Sources, draw_anatomy, draw_recordings
+from hemometric.simulation.dipoles import N_ADDED, build_waves
+from hemometric.simulation.normal_beats import N_NORMAL, QRS, T
+from hemometric.simulation.settings import DeviceSettings
 
 
-def test_what_no_dipole_explains_stays_with_the_patient(make_morphology):
-    rng = np.random.default_rng(0)
-    anatomy = draw_anatomy(2, rng)
-    visit, patient = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
-    found = draw_recordings(visit, patient, anatomy=anatomy, morphology=make_morphology(2), rng=rng)
-    assert found.wave_gain.shape == (4, 8, N_WAVES)
-    np.testing.assert_array_equal(found.wave_gain[0], found.wave_gain[2])
-    assert not np.array_equal(found.wave_gain[0], found.wave_gain[3])
+@pytest.fixture
+def record(make_morphology):
+    """Return a function that draws recordings of visits of patients, with a device and a morphology of one's own."""
+
+    def draw(visit, patient, *, device=None, seed=0, **changed):
+        rng = np.random.default_rng(0)
+        n = int(np.max(patient)) + 1
+        morphology = make_morphology(int(np.max(visit)) + 1, **changed)
+        anatomy = draw_anatomy(
+            np.full(n, 60.0),
+            np.zeros(n, dtype=np.bool_),
+            axis_deg=np.full(n, 40.0),
+            qrs_t_angle_deg=np.full(n, 70.0),
+            rng=rng,
+        )
+        sources = Sources(np.array(visit), np.array(patient), morphology, build_waves(morphology), anatomy)
+        return draw_recordings(sources, device=device or DeviceSettings(), rng=np.random.default_rng(seed))
+
+    return draw
 
 
-def test_two_ecgs_of_a_visit_differ_in_placement_and_noise(make_morphology):
-    rng = np.random.default_rng(0)
-    anatomy = draw_anatomy(1, rng)
-    same = np.zeros(2, dtype=np.int64)
-    found = draw_recordings(same, same, anatomy=anatomy, morphology=make_morphology(), rng=rng)
-    relative = np.abs(found.lead_field[0] - found.lead_field[1]).max() / np.abs(found.lead_field[0]).max()
-    assert 0.001 < relative < 0.5
+def test_a_patients_beat_stays_from_visit_to_visit_and_is_not_anothers(record):
+    found = record([0, 0, 1, 1], [0, 0, 0, 1]).seen_mv
+    assert found.shape == (4, 8, N_NORMAL + N_ADDED)
+
+    def alike(a, b):
+        return np.corrcoef(found[a].ravel(), found[b].ravel())[0, 1]
+
+    assert min(alike(0, 1), alike(0, 2)) > 0.98
+    assert alike(2, 3) < 0.97
+
+
+def test_two_ecgs_of_a_visit_differ_in_placement_and_noise(record):
+    found = record([0, 0], [0, 0])
+    relative = np.abs(found.seen_mv[0] - found.seen_mv[1]).max() / np.abs(found.seen_mv[0]).max()
+    assert 0.001 < relative < 0.3
     assert not np.array_equal(found.noise_mv[0], found.noise_mv[1])
 
 
-def test_low_voltage_lowers_limb_leads_more_than_chest_leads_and_qrs_more_than_t(make_morphology):
-    rng = np.random.default_rng(0)
-    anatomy = draw_anatomy(1, rng)._replace(nondipolar=np.ones((1, 8, N_WAVES)))
-    one = np.zeros(1, dtype=np.int64)
-    gain = draw_recordings(one, one, anatomy=anatomy, morphology=make_morphology(log_voltage=-0.5), rng=rng).wave_gain[
-        0
-    ]
-    assert gain[0, 5] < gain[4, 5] < 1.0
-    assert gain[0, 5] < gain[0, -1] < 1.0
+def test_electrodes_that_are_never_displaced_see_the_same(record):
+    found = record([0, 0], [0, 0], device=DeviceSettings(placement=0.0))
+    np.testing.assert_allclose(found.seen_mv[0], found.seen_mv[1])
+
+
+def test_low_voltage_lowers_limb_leads_more_than_chest_leads_and_qrs_more_than_t(record):
+    usual, low = (record([0], [0], log_voltage=log).seen_mv[0] for log in (0.0, -0.5))
+    largest = np.argmax(np.abs(usual[:, QRS]), axis=1)
+    gain = np.take_along_axis(low[:, QRS] / usual[:, QRS], largest[:, None], axis=1)[:, 0]
+    np.testing.assert_allclose(gain[:2], np.exp(-0.5))
+    np.testing.assert_allclose(gain[2:], np.exp(-0.5 * 0.75))
+    np.testing.assert_allclose(low[0, T] / usual[0, T], np.exp(-0.5 * 0.4))
+
+
+def test_the_device_decides_on_filter_hum_gain_and_noise(record):
+    device = DeviceSettings(low_pass_hz=(100.0,), mains_hz=60.0, mains=1.0, gain=1.2, noise=0.0)
+    visit = [0] * 30
+    found, usual = record(visit, visit, device=device), record(visit, visit)
+    assert set(found.mains_hz) == {60.0}
+    assert (found.mains_mv > 0).all()
+    assert 0.02 < np.mean(usual.mains_mv > 0) < 0.4
+    assert (found.noise_mv == 0).all()
+    np.testing.assert_allclose(found.seen_mv, 1.2 * usual.seen_mv)
+    # A Gaussian of this width in time lets half of the power through at the edge.
+    np.testing.assert_allclose(np.exp(-2.0 * (np.pi * found.low_pass_s * 100.0) ** 2), np.sqrt(0.5))
+    assert len(set(usual.low_pass_s)) == 2

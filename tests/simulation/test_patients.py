@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from hemometric.simulation.patients import HFPEF, HFREF, NO_HF, PRECAPILLARY, draw_patients, draw_visits
+from hemometric.simulation.settings import PHENOTYPES, PeopleSettings
 
 
 def _mean_of_first_visits(cohort, field, kind):
@@ -14,18 +16,50 @@ def test_the_same_seed_gives_the_same_patients():
     np.testing.assert_array_equal(first.baseline.mpcwp_mmhg, second.baseline.mpcwp_mmhg)
 
 
+def _correlation(first, second):
+    return np.corrcoef(first, second)[0, 1]
+
+
 def test_the_cohort_looks_like_a_catheterisation_laboratory(cohort):
     _, visits = cohort
     found = visits.hemodynamics
-    assert 14.0 < found.mpcwp_mmhg.mean() < 18.0
-    assert 7.0 < found.mpcwp_mmhg.std() < 9.5
-    assert 0.38 < np.mean(found.mpcwp_mmhg > 15.0) < 0.50
-    assert 24.0 < found.mpap_mmhg.mean() < 30.0
-    assert 7.0 < found.rap_mmhg.mean() < 10.0
-    assert 4.4 < found.co_l_per_min.mean() < 5.1
-    assert 0.40 < np.corrcoef(found.mpcwp_mmhg, found.rap_mmhg)[0, 1] < 0.65
-    assert 0.60 < np.corrcoef(found.mpcwp_mmhg, found.mpap_mmhg)[0, 1] < 0.85
-    assert 0.4 < np.median(found.rap_mmhg / found.mpcwp_mmhg) < 0.7
+    wedge = found.mpcwp_mmhg
+    assert 14.6 < wedge.mean() < 17.2
+    assert 7.0 < wedge.std() < 8.9
+    assert 0.40 < np.mean(wedge > 15.0) < 0.50
+    assert 0.28 < np.mean(wedge > 18.0) < 0.38
+    assert 25.0 < found.mpap_mmhg.mean() < 29.0
+    assert 8.5 < found.mpap_mmhg.std() < 12.0
+    assert 7.0 < found.rap_mmhg.mean() < 9.5
+    assert 4.3 < found.rap_mmhg.std() < 6.3
+    assert 4.5 < found.co_l_per_min.mean() < 5.1
+    assert 1.05 < found.co_l_per_min.std() < 1.45
+    assert 0.45 < np.median(found.rap_mmhg / wedge) < 0.65
+
+
+def test_right_and_left_pressures_go_together_as_in_catheterisation_laboratories(cohort):
+    patients, visits = cohort
+    found, failing = visits.hemodynamics, patients.heart_failure[visits.patient]
+    assert 0.45 < _correlation(found.mpcwp_mmhg, found.rap_mmhg) < 0.65
+    assert 0.68 < _correlation(found.mpcwp_mmhg, found.mpap_mmhg) < 0.82
+    assert 0.35 < _correlation(found.mpcwp_mmhg[failing], found.rap_mmhg[failing]) < 0.65
+
+
+def test_nobody_has_pressures_that_nobody_survives(cohort):
+    _, visits = cohort
+    found = visits.hemodynamics
+    assert np.percentile(found.mpcwp_mmhg, 99.9) < 43.0
+    assert found.mpcwp_mmhg.max() < 50.0
+    assert found.rap_mmhg.max() < 45.0
+    assert found.mpap_mmhg.max() < 105.0
+    assert found.map_mmhg.min() > 30.0
+
+
+def test_heart_failure_raises_the_wedge_pressure_to_twenty(cohort):
+    patients, visits = cohort
+    wedge = visits.hemodynamics.mpcwp_mmhg[patients.heart_failure[visits.patient]]
+    assert 17.5 < wedge.mean() < 21.0
+    assert 6.5 < wedge.std() < 9.0
 
 
 def test_a_patients_wedge_pressure_changes_by_three_to_four_mmhg(cohort):
@@ -76,3 +110,53 @@ def test_every_number_is_finite(cohort):
 def test_one_patient_is_enough():
     rng = np.random.default_rng(0)
     assert len(draw_visits(draw_patients(1, rng), rng).patient) >= 1
+
+
+def _rate_gap(patients, taken, among):
+    return (
+        patients.circulation.heart_rate_bpm[among & taken].mean()
+        - patients.circulation.heart_rate_bpm[among & ~taken].mean()
+    )
+
+
+@pytest.fixture(scope="module")
+def many():
+    """7,000 patients of every phenotype."""
+    return draw_patients(7000, np.random.default_rng(31))
+
+
+def test_drugs_slow_the_heart(many):
+    sinus = ~many.atrial_fibrillation & ~many.paced
+    among = sinus & (many.phenotype == HFREF)
+    assert -11.0 < _rate_gap(many, many.beta_blocker, among) < -7.0
+    assert -8.5 < _rate_gap(many, many.amiodarone, sinus & many.heart_failure) < -1.5
+    assert _rate_gap(many, many.digoxin, many.atrial_fibrillation & ~many.paced) < -4.0
+    assert abs(_rate_gap(many, many.digoxin, among)) < 3.0
+
+
+def test_drugs_leave_the_mean_rate_of_a_phenotype_as_it_is(many):
+    for kind, name in enumerate(PHENOTYPES):
+        chosen = (many.phenotype == kind) & ~many.atrial_fibrillation & ~many.paced
+        wanted = getattr(PeopleSettings(), name).heart_rate_bpm
+        assert abs(many.circulation.heart_rate_bpm[chosen].mean() - wanted) < 1.6
+
+
+def test_a_pacemaker_keeps_the_rate_above_sixty(many, cohort):
+    paced = many.paced
+    assert many.circulation.heart_rate_bpm[paced].min() >= 60.0
+    assert many.circulation.heart_rate_bpm[~paced].min() < 52.0
+    patients, visits = cohort
+    assert (visits.heart_rate_bpm >= patients.lowest_rate_bpm[visits.patient]).all()
+
+
+def test_pacemakers_are_most_frequent_in_systolic_failure_old_age_and_fibrillation(many):
+    systolic = many.phenotype == HFREF
+    assert 0.045 < many.paced[systolic].mean() < 0.09
+    assert 0.015 < many.paced[~systolic].mean() < 0.04
+    assert many.paced[many.age_years > 70].mean() > many.paced[many.age_years < 55].mean()
+    assert many.paced[many.atrial_fibrillation].mean() > many.paced[~many.atrial_fibrillation].mean()
+
+
+def test_one_patient_in_six_fibrillates_and_those_are_older(many):
+    assert 0.12 < many.atrial_fibrillation.mean() < 0.25
+    assert many.age_years[many.atrial_fibrillation].mean() > many.age_years[~many.atrial_fibrillation].mean() + 4.0

@@ -1,8 +1,12 @@
 """Virtual patients of a catheterisation laboratory and their visits.
 
-A patient has a phenotype, a severity and a congestion (venous tone and volume, shared by both sides of the heart); from
-them follow the parameters of the circulation. The kidneys correct the stressed volume once towards the wanted cardiac
-output. A visit changes volume, contractility, stiffness, heart rate and wanted arterial pressure.
+A patient has a phenotype, a severity (disease of both ventricles) and a congestion (venous tone and volume, shared by
+both sides of the heart); from them follow the parameters of the circulation. Kidneys and diuretics then correct the
+stressed volume. A visit changes volume, contractility, stiffness, heart rate and wanted arterial pressure.
+
+Drugs move the heart rate around its phenotype's mean, which holds for the usual mix of takers: beta-blockers by -9,
+amiodarone by -5, digoxin in atrial fibrillation by -8 beats a minute (chosen). A pacemaker keeps the rate above 60 to
+70; the share of paced patients (about 6 % in systolic failure, 2 to 4 % else) is chosen.
 
 Sources of the distributions: catheterisation cohorts of the VA (PMC4811678, PMC8219057), ESCAPE (RAP/PCWP and PVR by
 tertile, MEDAMACS mismatch), PAH registries; the compliance of the pulmonary arteries follows from their resistance,
@@ -15,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hemometric.simulation.adaptation import draw_volume_changes, fibrillate, pace, settle_volume
 from hemometric.simulation.circulation import Circulation, FloatVector, Hemodynamics, healthy
 from hemometric.simulation.settings import PHENOTYPES, PeopleSettings, VisitSettings
 from hemometric.simulation.steady_state import run_to_steady_state
 
 IntVector = NDArray[np.int64]
 BoolVector = NDArray[np.bool_]
-
 
 NO_HF, HFREF, HFPEF, PRECAPILLARY, VALVE = range(len(PHENOTYPES))
 
@@ -82,31 +86,21 @@ class Visits(NamedTuple):
 
 _DAYS_PER_YEAR = 365
 _MINUTES_PER_DAY = 24 * 60
-_BEATS_OF_FIRST_GUESS = 26
-_KIDNEY_ML_PER_L_PER_MIN = 60.0
-_KIDNEY_RANGE_ML = (-130.0, 150.0)
-_OEDEMA_WEDGE_MMHG = 24.0
-_OEDEMA_RAP_MMHG = 14.0
-_DIURESIS_ML_PER_MMHG = 12.0
-_ROOM_WEDGE_MMHG = 40.0
-_ROOM_SCALE_MMHG = 22.0
 _RV_FAILURE_SLOPE = 0.6
-_CONGESTION_VOLUME = 0.12
-_CONGESTION_TONE = 0.20
-_VOLUME_SD = 0.12
+_CONGESTION_VOLUME = 0.26
+_CONGESTION_TONE = 0.30
 _BETA_BLOCKER_BPM = -9.0
 _AMIODARONE_BPM = -5.0
 _DIGOXIN_BPM = -8.0
-_FIBRILLATION_BPM = 9.0
-_FIBRILLATION_ELASTANCE = 0.92
-_FIBRILLATION_LA_STIFFNESS = 1.15
-_PACED_ELASTANCE = 0.92
-_LOWEST_RATE_BPM = 48.0
 _PACED_RATE_BPM = (60.0, 70.0)
+_LOWEST_RATE_BPM = 48.0
 
 
 class _Traits(NamedTuple):
-    """What a patient is before there is a circulation; vectors of shape (n,)."""
+    """What a patient is before there is a circulation; vectors of shape (n,).
+
+    `drug_rate_bpm` is what the drugs change in the heart rate, against the usual mix of takers and others.
+    """
 
     people: PeopleSettings
     phenotype: IntVector
@@ -147,8 +141,8 @@ def draw_patients(n: int, rng: np.random.Generator, *, people: PeopleSettings | 
     heart = heart._replace(**_rate_and_volume(traits, rng))
     wanted_co = _wanted_output(traits, rng)
     heart = heart._replace(systemic_resistance=heart.wanted_map_mmhg / wanted_co * 60.0 / 1000.0 * 0.95)
-    heart = fibrillate(heart, traits.atrial_fibrillation)
-    heart = _correct_volume(heart, wanted_co)
+    heart = fibrillate(pace(heart, traits.paced), traits.atrial_fibrillation)
+    heart = settle_volume(heart, wanted_co)
     return Patients(
         phenotype=traits.phenotype,
         heart_failure=traits.mean("heart_failure") > 0,
@@ -166,24 +160,6 @@ def draw_patients(n: int, rng: np.random.Generator, *, people: PeopleSettings | 
     )
 
 
-def fibrillate(heart: Circulation, chosen: BoolVector) -> Circulation:
-    """Put the chosen hearts into atrial fibrillation.
-
-    The atria no longer contract; the rate rises; the left atrium stiffens (remodelling); and unequal intervals cost
-    both ventricles some of their contraction. In 16 patients paced at 102 beats a minute, irregularity alone lowered
-    output from 5.2 to 4.4 L/min and raised wedge and right atrial pressure by 3 and 2 mmHg (J Am Coll Cardiol
-    1997;30:1039); about half of that was taken, because these patients' rates are slower.
-    """
-    weaker = np.where(chosen, _FIBRILLATION_ELASTANCE, 1.0)
-    return heart._replace(
-        atrial_kick=np.where(chosen, 0.0, heart.atrial_kick),
-        heart_rate_bpm=heart.heart_rate_bpm + _FIBRILLATION_BPM * chosen,
-        la_stiffness_per_ml=heart.la_stiffness_per_ml * np.where(chosen, _FIBRILLATION_LA_STIFFNESS, 1.0),
-        lv_elastance=heart.lv_elastance * weaker,
-        rv_elastance=heart.rv_elastance * weaker,
-    )
-
-
 def draw_visits(patients: Patients, rng: np.random.Generator, *, settings: VisitSettings | None = None) -> Visits:
     """Draw the visits of each patient and run each to its steady state.
 
@@ -196,15 +172,16 @@ def draw_visits(patients: Patients, rng: np.random.Generator, *, settings: Visit
     n_visits = np.minimum(rng.geometric(1.0 - settings.another, len(patients.phenotype)), settings.most)
     patient = np.repeat(np.arange(len(n_visits)), n_visits)
     number = np.arange(len(patient)) - np.repeat(np.cumsum(n_visits) - n_visits, n_visits)
-    failing = patients.heart_failure[patient]
-    change = _volume_change(failing, patients.baseline.mpcwp_mmhg[patient], rng)
     m = len(patient)
+    change = draw_volume_changes(patients.baseline, patients.heart_failure, patient=patient, rng=rng)
     chronic = Circulation(*(values[patient] for values in patients.circulation))
     rate = chronic.heart_rate_bpm * (1.0 + rng.normal(0.0, 0.08, m) + 0.5 * np.clip(change, 0.0, 0.3))
+    contractility = np.exp(rng.normal(0.0, 0.09, m))
     visit = chronic._replace(
         heart_rate_bpm=np.clip(rate, patients.lowest_rate_bpm[patient], 130.0),
         stressed_volume_ml=chronic.stressed_volume_ml * (1.0 + change),
-        lv_elastance=chronic.lv_elastance * np.exp(rng.normal(0.0, 0.10, m)),
+        lv_elastance=chronic.lv_elastance * contractility,
+        rv_elastance=chronic.rv_elastance * contractility,
         lv_stiffness_per_ml=chronic.lv_stiffness_per_ml * np.exp(rng.normal(0.0, 0.06, m)),
         wanted_map_mmhg=np.clip(chronic.wanted_map_mmhg + rng.normal(0.0, 8.0, m), 62.0, 130.0),
     )
@@ -277,13 +254,13 @@ def _draw_traits(n: int, people: PeopleSettings, rng: np.random.Generator) -> _T
 def _left_heart(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
     n = len(traits.severity)
     systolic, diastolic, valve = traits.is_(HFREF), traits.is_(HFPEF), traits.is_(VALVE)
-    weak = np.clip(0.76 - 0.06 * traits.severity + rng.normal(0.0, 0.07, n), 0.40, 1.5)
+    weak = np.clip(0.76 - 0.08 * traits.severity + rng.normal(0.0, 0.04, n), 0.40, 1.5)
     strong = np.where(diastolic, _spread(3.0, 0.2, n, rng), _spread(3.0, 0.18, n, rng))
     stiffness = np.where(systolic, _spread(0.0185, 0.07, n, rng), _spread(0.0270, 0.10, n, rng))
-    stiff = _spread(0.036 * np.exp(0.08 * traits.severity), 0.08, n, rng)
+    stiff = _spread(0.036 * np.exp(0.10 * traits.severity), 0.05, n, rng)
     secondary_leak = np.where(systolic & (rng.random(n) < 0.5), _spread(0.5, 0.5, n, rng), 0.0)
     return {
-        "lv_elastance": np.where(systolic, weak, strong) * np.where(traits.paced, _PACED_ELASTANCE, 1.0),
+        "lv_elastance": np.where(systolic, weak, strong),
         "lv_unstressed_ml": np.where(systolic, 35.0 + 5.0 * traits.severity, 10.0) + rng.normal(0.0, 4.0, n),
         "lv_stiffness_mmhg": _spread(0.55, 0.15, n, rng),
         "lv_stiffness_per_ml": np.where(diastolic, stiff, stiffness),
@@ -298,21 +275,22 @@ def _lungs_and_right_heart(traits: _Traits, rng: np.random.Generator) -> dict[st
     n = len(traits.severity)
     left = traits.is_(HFREF, HFPEF, VALVE)
     resistance_wu = np.where(
-        left, _spread(2.1 * np.exp(0.12 * traits.severity), 0.45, n, rng), _spread(1.5, 0.30, n, rng)
+        left, _spread(2.4 * np.exp(0.20 * traits.severity), 0.35, n, rng), _spread(1.5, 0.30, n, rng)
     )
-    resistance_wu = np.where(traits.is_(PRECAPILLARY), _spread(5.2, 0.5, n, rng), resistance_wu)
+    resistance_wu = np.where(traits.is_(PRECAPILLARY), np.clip(_spread(5.0, 0.36, n, rng), 2.0, 14.0), resistance_wu)
     resistance = resistance_wu * 0.06
     odds = traits.mean("rv_failure")
     log_odds = np.log(odds / (1.0 - odds)) + _RV_FAILURE_SLOPE * (traits.severity + traits.congestion)
     failing = rng.random(n) < _probability(log_odds)
-    adapted = _spread(0.70, 0.12, n, rng) * np.clip((resistance_wu / 1.6) ** 0.45, 0.8, 2.2)
-    stiffening = np.where(failing, 1.15, 1.0) * np.where(left, 1.15, 1.05)
+    adapted = _spread(0.70, 0.08, n, rng) * np.clip((resistance_wu / 1.6) ** np.where(left, 0.15, 0.30), 0.8, 2.2)
+    weakened = np.where(failing, np.where(left, 0.88, 0.65), 1.0) * np.exp(-0.08 * traits.severity * left)
+    stiffening = np.where(failing, 1.15, 1.0) * np.where(left, 1.15 * np.exp(0.04 * traits.severity), 1.05)
     return {
         "pulmonary_resistance": 0.9 * resistance,
         "pulmonary_venous_resistance": 0.1 * resistance,
         "pulmonary_arterial_compliance": np.clip(_spread(0.564, 0.15, n, rng) / (0.047 + 0.9 * resistance), 0.6, 9.0),
-        "rv_elastance": np.where(failing, 0.65, 1.0) * adapted,
-        "rv_stiffness_mmhg": _spread(0.75, 0.15, n, rng),
+        "rv_elastance": weakened * adapted,
+        "rv_stiffness_mmhg": _spread(0.65, 0.15, n, rng),
         "rv_stiffness_per_ml": _spread(0.0215, 0.06, n, rng) * stiffening,
     }
 
@@ -320,15 +298,14 @@ def _lungs_and_right_heart(traits: _Traits, rng: np.random.Generator) -> dict[st
 def _rate_and_volume(traits: _Traits, rng: np.random.Generator) -> dict[str, FloatVector]:
     n = len(traits.severity)
     sick = traits.severity * (traits.phenotype != NO_HF)
+    congestion = traits.congestion * np.where(traits.mean("heart_failure") > 0, 1.0, 0.5)
     rate = traits.mean("heart_rate_bpm") + 3.0 * traits.severity + rng.normal(0.0, 8.0, n) + traits.drug_rate_bpm
-    volume = traits.mean("stressed_volume_ml") + 90.0 * sick + rng.normal(0.0, 60.0, n)
+    volume = traits.mean("stressed_volume_ml") + 120.0 * sick + rng.normal(0.0, 60.0, n)
     pressure = 92.0 + rng.normal(0.0, 9.0, n) - traits.is_(HFREF) * (6.0 + 2.0 * traits.severity)
     return {
         "heart_rate_bpm": np.clip(rate, traits.lowest_rate_bpm, 120.0),
-        "stressed_volume_ml": volume
-        * (traits.body_surface_m2 / 1.9) ** 0.7
-        * np.exp(_CONGESTION_VOLUME * traits.congestion),
-        "systemic_venous_compliance": 73.0 * np.exp(-_CONGESTION_TONE * traits.congestion),
+        "stressed_volume_ml": volume * (traits.body_surface_m2 / 1.9) ** 0.7 * np.exp(_CONGESTION_VOLUME * congestion),
+        "systemic_venous_compliance": 73.0 * np.exp(-_CONGESTION_TONE * congestion),
         "wanted_map_mmhg": np.clip(pressure, 68.0, 118.0),
         "pericardial_volume_ml": traits.mean("pericardial_volume_ml") + rng.normal(0.0, 25.0, n),
     }
@@ -340,35 +317,6 @@ def _wanted_output(traits: _Traits, rng: np.random.Generator) -> FloatVector:
     index = traits.mean("cardiac_index") - 0.17 * sick + rng.normal(0.0, 0.30, len(sick))
     wanted: FloatVector = np.clip(index, 1.3, 4.6) * traits.body_surface_m2
     return wanted
-
-
-def _correct_volume(heart: Circulation, wanted_co: FloatVector) -> Circulation:
-    """Kidneys keep water while the output is too low; oedema brings diuretics.
-
-    Above about 25 mmHg in the lungs' capillaries fluid leaves them (Guyton and Lindsey, Circ Res 1959;7:649); who
-    lives above that is treated. How much water goes for a L/min and a mmHg is chosen.
-    """
-    found = run_to_steady_state(heart, n_beats=_BEATS_OF_FIRST_GUESS)
-    lacking_ml = (wanted_co - found.co_l_per_min) * _KIDNEY_ML_PER_L_PER_MIN
-    oedema_mmhg = np.maximum(found.mpcwp_mmhg - _OEDEMA_WEDGE_MMHG, 0.0) + np.maximum(
-        found.rap_mmhg - _OEDEMA_RAP_MMHG, 0.0
-    )
-    corrected = np.clip(lacking_ml, *_KIDNEY_RANGE_ML) - _DIURESIS_ML_PER_MMHG * oedema_mmhg
-    return heart._replace(stressed_volume_ml=heart.stressed_volume_ml + corrected)
-
-
-def _volume_change(failing: BoolVector, chronic_wedge_mmhg: FloatVector, rng: np.random.Generator) -> FloatVector:
-    """Relative change of the stressed volume: salt, diuretics, and decompensation of a failing heart.
-
-    The higher the wedge pressure already is, the less water can gather before breathlessness brings the patient.
-    """
-    m = len(failing)
-    ordinary = rng.normal(0.0, _VOLUME_SD, m) * np.where(failing, 1.3, 1.0) - 0.04 * failing
-    decompensated = failing & (rng.random(m) < 0.30)
-    change = ordinary + np.where(decompensated, np.abs(rng.normal(0.22, 0.06, m)), 0.0)
-    room = np.clip((_ROOM_WEDGE_MMHG - chronic_wedge_mmhg) / _ROOM_SCALE_MMHG, 0.1, 1.0)
-    limited: FloatVector = np.clip(np.where(change > 0.0, room * change, change), -0.40, 0.45)
-    return limited
 
 
 def _visit_times(number: IntVector, *, settings: VisitSettings, rng: np.random.Generator) -> NDArray[np.datetime64]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hemometric.simulation.anatomy import draw_anatomy, draw_recordings
+from hemometric.simulation.anatomy import Sources, draw_anatomy, draw_recordings
 from hemometric.simulation.circulation import Hemodynamics
 from hemometric.simulation.dipoles import build_waves
 from hemometric.simulation.morphology import Morphology, draw_morphology
@@ -106,12 +106,20 @@ def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts,
         Shape (n, 8, n_samples) int16 microvolt, and n rows of `ECGS_SCHEMA`.
     """
     rng = _rng(settings, _STREAM_ECGS, people.number)
-    anatomy = draw_anatomy(PATIENTS_PER_CHUNK, rng)
+    morphology, patients = people.morphology, people.patients
+    anatomy = draw_anatomy(
+        patients.age_years,
+        patients.female,
+        axis_deg=_usual(morphology.axis_deg, people.visits.patient),
+        qrs_t_angle_deg=_usual(morphology.qrs_t_angle_deg, people.visits.patient),
+        rng=rng,
+    )
     n_ecgs = 1 + rng.choice(len(settings.visits.ecgs), len(people.visits.patient), p=settings.visits.ecgs)
     visit = np.repeat(np.arange(len(n_ecgs)), n_ecgs)
     patient = people.visits.patient[visit]
-    morphology = people.morphology
-    recordings = draw_recordings(visit, patient, anatomy=anatomy, morphology=morphology, rng=rng)
+    waves = build_waves(morphology)
+    sources = Sources(visit, patient, morphology, waves, anatomy)
+    recordings = draw_recordings(sources, device=settings.device, rng=rng)
     beats = draw_beats(
         morphology, visit, breathing_hz=anatomy.breathing_hz[patient], duration_s=settings.duration_s, rng=rng
     )
@@ -119,7 +127,7 @@ def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts,
     microvolts = render(
         recordings,
         beats,
-        scene=Scene(morphology, build_waves(morphology), anatomy, bank),
+        scene=Scene(morphology, waves, anatomy, bank),
         sampling_rate_hz=settings.sampling_rate_hz,
         n_samples=settings.n_samples,
         rng=rng,
@@ -172,6 +180,12 @@ def _rng(settings: CohortSettings, stream: int, chunk: int) -> np.random.Generat
 @lru_cache(maxsize=1)
 def _noise_bank(seed: int, sampling_rate_hz: float) -> NDArray[np.float32]:
     return noise_bank(sampling_rate_hz=sampling_rate_hz, rng=np.random.default_rng([seed, _STREAM_NOISE]))
+
+
+def _usual(values: Floats, patient: IntVector) -> Floats:
+    """Mean over a patient's visits, shape (PATIENTS_PER_CHUNK,); 0 for patients beyond the end of the cohort."""
+    n_visits = np.bincount(patient, minlength=PATIENTS_PER_CHUNK)
+    return np.bincount(patient, values, minlength=PATIENTS_PER_CHUNK) / np.maximum(n_visits, 1)
 
 
 def _true_values(visits: Visits) -> Floats:

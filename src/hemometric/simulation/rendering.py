@@ -146,8 +146,7 @@ def _templates(recordings: Recordings, scene: Scene, sampling_rate_hz: float) ->
     low_pass_s = recordings.low_pass_s[:, None]
     width = scene.waves.width_s[visit]
     wide = np.sqrt(width**2 + low_pass_s**2)
-    seen = np.einsum("nij,nkj->nik", recordings.lead_field, scene.waves.dipole_mv[visit]) * recordings.wave_gain
-    seen *= (width / wide)[:, None, :]
+    seen = recordings.seen_mv * (width / wide)[:, None, :]
     templates = np.zeros((len(visit), 2, _N_LEADS, _N_TEMPLATE), dtype=np.float32)
     templates[:, 0] = _draw(scene.waves.centre_s[visit], wide, seen, sampling_rate_hz)
 

