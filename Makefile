@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: venv demo test test-slow check bench clean
+.PHONY: venv demo test test-slow check bench simulator-report clean
 
 venv: $(READY)
 
@@ -31,6 +31,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/hemometric bench
+
+# docs/simulator.md and its pictures; with HEMOMETRIC_REAL_DATA=folder also recorded ECGs beside simulated ones.
+simulator-report: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m validation --data "$(HEMOMETRIC_REAL_DATA)"
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -7,6 +7,8 @@ from hemometric import bench
 from hemometric.bench import BENCHMARKS, results_text, run_benchmarks, write_results
 from hemometric.errors import HemometricError, MissingExtraError, SettingsError
 
+pytestmark = pytest.mark.filterwarnings("ignore:scipy.misc is deprecated")  # neurokit2 imports it
+
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_runs_and_says_what_it_measured(name, tmp_path):
@@ -31,6 +33,21 @@ def test_a_ratio_above_one_means_that_ours_is_faster(metric, ratio):
     result = bench._result("name", "case", metric, [[1.0, 2.0, 9.0], [4.0, 4.0, 4.0]], peer_name="peer")
     assert result["ratio"] == ratio
     assert result["ours"] == {"median": 2.0, "min": 1.0, "max": 9.0}
+
+
+@pytest.mark.parametrize("name", ["circulation", "rendering"])
+def test_a_simulator_is_timed_with_one_thread_by_the_wall_clock_and_by_cpu_time(name):
+    wall, cpu = run_benchmarks([name], repeats=1, quick=True)
+    assert "wall clock" in wall["case"]
+    assert "CPU time" in cpu["case"]
+    assert wall["threads"] == cpu["threads"] == 1
+    assert wall["ours"]["median"] <= 1.1 * cpu["ours"]["median"]  # one thread works no longer than the wall clock
+
+
+def test_a_simulator_that_finds_nothing_is_not_timed(monkeypatch):
+    monkeypatch.setattr(bench, "_run_published_heart", lambda *_: [float("nan")])
+    with pytest.raises(HemometricError, match="the peer found nothing"):
+        run_benchmarks(["circulation"], quick=True)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -1,15 +1,17 @@
 """Speed, measured side by side: ours and a peer take turns in one run, so their ratio holds on a busy machine too.
 
-A benchmark is a function (repeats, quick) -> results, named in `BENCHMARKS`. It checks that both sides give the same
-answer before it times them.
+A benchmark is a function (repeats, quick) -> results, named in `BENCHMARKS`. Before it times them it checks that both
+sides give the same answer; simulators have none in common, so there it checks that both did the job.
 """
 
 import difflib
 import importlib
 import importlib.metadata
 import json
+import logging
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hemometric.distances import pairwise
 from hemometric.distances.dtw import usable_threads
@@ -34,8 +37,10 @@ Result = dict[str, Any]
 threads, machine, versions. `ours` and `peer` hold median, min and max."""
 
 Benchmark = Callable[[int, bool], list[Result]]
+_Side = Callable[[], Untyped]
 
-_VERSIONED = ("hemometric", "numpy", "numba", "torch", "dtaidistance")
+_VERSIONED = ("hemometric", "numpy", "numba", "torch", "dtaidistance", "circulation", "neurokit2")
+_CLOCKS = {"wall clock": time.perf_counter, "CPU time": time.process_time}
 
 
 def run_benchmarks(names: Sequence[str] | None = None, *, repeats: int = 7, quick: bool = False) -> list[Result]:
@@ -126,7 +131,47 @@ def bench_mining_loss(repeats: int, quick: bool) -> list[Result]:
     return results
 
 
-BENCHMARKS: dict[str, Benchmark] = {"dtw": bench_dtw, "mining-loss": bench_mining_loss}
+def bench_circulation(repeats: int, quick: bool) -> list[Result]:
+    """A heart's steady state, one thread: ours, many at a time, against the package `circulation`, one by one."""
+    peer = _need("circulation.regazzoni2020", "circulation", "dev")
+    from hemometric.simulation import draw_patients, run_to_steady_state
+
+    n_hearts, n_beats = (16, 2) if quick else (2_000, 26)
+    hearts = draw_patients(n_hearts, np.random.default_rng(0)).circulation
+    ours = partial(run_to_steady_state, hearts)
+    theirs = partial(_run_published_heart, peer.Regazzoni2020, n_beats)
+    _check_finite("circulation", ours().co_l_per_min, theirs())
+    label = ("circulation", f"steady state, {n_hearts:,} hearts at a time", "runs/s")
+    name = f"circulation, {n_beats} beats"
+    return _race(label, ours, theirs, counts=(n_hearts, 1), repeats=repeats, peer_name=name)
+
+
+def bench_rendering(repeats: int, quick: bool) -> list[Result]:
+    """Twelve leads of 10 s at 500 Hz, one thread: ours, with everything that is drawn per ECG, against neurokit2."""
+    peer = _need("neurokit2", "neurokit2", "dev")
+    from hemometric.simulation import CohortSettings, draw_people, render_people
+
+    settings = CohortSettings(n_patients=8 if quick else 256, sampling_rate_hz=500.0)
+    chunks = [draw_people(settings, chunk) for chunk in range(settings.n_chunks)]
+
+    def ours() -> list[int]:
+        return [len(render_people(settings, chunk)[0]) for chunk in chunks]
+
+    theirs = partial(
+        peer.ecg_simulate, duration=10, sampling_rate=500, method="multileads", random_state=0, random_state_distort=0
+    )
+    n_ecgs = sum(ours())
+    _check_finite("rendering", [n_ecgs], theirs())
+    label = ("rendering", f"12 leads x 10 s at 500 Hz, {n_ecgs:,} ECGs", "ECG/s")
+    return _race(label, ours, theirs, counts=(n_ecgs, 1), repeats=repeats, peer_name="neurokit2")
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "dtw": bench_dtw,
+    "mining-loss": bench_mining_loss,
+    "circulation": bench_circulation,
+    "rendering": bench_rendering,
+}
 """Keys as on the command line."""
 
 
@@ -154,6 +199,19 @@ def _gradient_by_loop(torch: Untyped, distances: NDArray[np.float32], embeddings
     return embeddings.grad
 
 
+def _run_published_heart(model: Untyped, n_beats: int) -> Untyped:
+    """Run the model of Regazzoni et al. 2020 and return its state; what it logs and writes goes nowhere."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            heart = model(outdir=Path(folder))
+            heart.solve(num_beats=n_beats)
+    finally:
+        logging.disable(before)
+    return heart.state
+
+
 def _need(module: str, package: str, extra: str) -> Untyped:
     try:
         return importlib.import_module(module)
@@ -168,6 +226,42 @@ def _check_same(name: str, ours: Untyped, theirs: Untyped) -> None:
         raise HemometricError(
             f"benchmark {name}: ours and the peer disagree, so their speeds mean nothing; report this"
         )
+
+
+def _check_finite(name: str, ours: Untyped, theirs: Untyped) -> None:
+    for side, values in (("ours", ours), ("the peer", theirs)):
+        found = np.asarray(values, dtype=np.float64)
+        if not (found.size and np.isfinite(found).all()):
+            raise HemometricError(f"benchmark {name}: {side} found nothing, so its speed means nothing; report this")
+
+
+def _race(
+    label: tuple[str, str, str], ours: _Side, peer: _Side, *, counts: tuple[int, int], repeats: int, peer_name: str
+) -> list[Result]:
+    """Time two sides with one thread by both clocks.
+
+    Args:
+        label: Name, case and metric.
+        ours: One turn of ours.
+        peer: One turn of the peer.
+        counts: How much each side does in a turn.
+        repeats: Turns.
+        peer_name: Of the peer.
+    """
+    name, case, metric = label
+    seconds: dict[str, list[list[float]]] = {clock: [[], []] for clock in _CLOCKS}
+    with threadpool_limits(1):
+        for _ in range(repeats):
+            for side, run in enumerate((ours, peer)):
+                starts = {clock: read() for clock, read in _CLOCKS.items()}
+                run()
+                for clock, read in _CLOCKS.items():
+                    seconds[clock][side].append(read() - starts[clock])
+    results = []
+    for clock, turns in seconds.items():
+        rates = [[count / turn for turn in side] for count, side in zip(counts, turns, strict=True)]
+        results.append(_result(name, f"{case}, {clock}", metric, rates, peer_name=peer_name) | {"threads": 1})
+    return results
 
 
 def _take_turns(ours: Callable[[], Untyped], peer: Callable[[], Untyped], repeats: int) -> list[list[float]]:

@@ -64,11 +64,19 @@ def make_morphology() -> Callable[..., Morphology]:
 def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
     """Return a function that renders one ECG per visit of a morphology, each of another patient, to microvolts.
 
-    With `clean` there is neither noise nor breathing, and every chest is the average one.
+    With `clean` there is neither noise nor breathing, and every chest is the average one. Other arguments are settings
+    of the device.
     """
 
     def draw(
-        morphology: Morphology, *, sampling_rate_hz: float = 500.0, clean: bool = False, seed: int = 0
+        morphology: Morphology,
+        *,
+        sampling_rate_hz: float = 500.0,
+        duration_s: float = 10.0,
+        clean: bool = False,
+        seed: int = 0,
+        out: np.ndarray | None = None,
+        **changed: object,
     ) -> tuple[np.ndarray, Beats]:
         rng = np.random.default_rng(seed)
         visit = np.arange(len(morphology.pr_ms))
@@ -88,7 +96,8 @@ def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
                 nondipolar=np.ones_like(anatomy.nondipolar),
             )
         waves = build_waves(morphology)
-        device = DeviceSettings(placement=0.0, high_pass_hz=0.0) if clean else DeviceSettings()
+        usual_device = {"placement": 0.0, "high_pass_hz": 0.0} if clean else {}
+        device = DeviceSettings.model_validate(usual_device | changed)
         recordings = draw_recordings(Sources(visit, visit, morphology, waves, anatomy), device=device, rng=rng)
         if clean:
             recordings = recordings._replace(
@@ -96,15 +105,17 @@ def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
                 mains_mv=0.0 * recordings.mains_mv,
                 breathing_depth=0.0 * recordings.breathing_depth,
             )
-        beats = draw_beats(morphology, visit, breathing_hz=anatomy.breathing_hz, duration_s=10.0, rng=rng)
-        bank = noise_bank(sampling_rate_hz=sampling_rate_hz, rng=np.random.default_rng(1))
+        beats = draw_beats(morphology, visit, breathing_hz=anatomy.breathing_hz, duration_s=duration_s, rng=rng)
+        bank = noise_bank(
+            low_pass_hz=device.low_pass_hz, sampling_rate_hz=sampling_rate_hz, rng=np.random.default_rng(1)
+        )
         microvolts = render(
             recordings,
             beats,
-            scene=Scene(morphology, waves, anatomy, bank),
-            sampling_rate_hz=sampling_rate_hz,
-            n_samples=round(10 * sampling_rate_hz),
+            scene=Scene(morphology, waves, anatomy, device, sampling_rate_hz, bank),
+            n_samples=round(duration_s * sampling_rate_hz),
             rng=rng,
+            out=out,
         )
         return microvolts, beats
 

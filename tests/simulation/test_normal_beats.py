@@ -4,8 +4,10 @@ import pytest
 from hemometric.simulation.normal_beats import (
     DOWER,
     FROM_LEADS,
+    LEFT_ATRIUM,
     N_NORMAL,
     QRS,
+    RIGHT_ATRIUM,
     P,
     T,
     draw_normal_beats,
@@ -59,10 +61,8 @@ def test_the_axis_and_the_angle_of_the_chosen_beat_are_near_those_of_the_patient
 
 def test_every_wave_has_its_usual_size_and_no_two_patients_are_alike():
     beats = _draw(50)
-    size = np.sqrt(np.mean(beats[..., QRS] ** 2, axis=(1, 2)))
-    women = np.arange(50) % 2 == 0
-    assert size[women].std() < 1e-9
-    assert size[~women].std() < 1e-9
+    sizes = np.sqrt([np.mean(beats[..., wave] ** 2, axis=(1, 2)) for wave in (QRS, T, P)])
+    np.testing.assert_allclose(sizes, np.repeat(load_normal_beats().sizes[:, None], 50, axis=1))
     assert np.corrcoef(beats[0].ravel(), beats[2].ravel())[0, 1] < 0.999
 
 
@@ -81,8 +81,9 @@ def _place(**changed):
 def test_a_longer_p_wave_parts_into_two_atria():
     centre, width = _place()
     longer, wider = _place(p_duration_s=0.150)
-    lag, longer_lag = centre[0, -1] - centre[0, -2], longer[0, -1] - longer[0, -2]
-    assert longer_lag / wider[0, -1] > 2.0 > lag / width[0, -1]  # two equal Gaussians show a notch from two widths on
+    atria = [RIGHT_ATRIUM, LEFT_ATRIUM]
+    # Two equal Gaussians show a notch where they are two widths apart.
+    assert np.diff(longer[0, atria]) / wider[0, LEFT_ATRIUM] > 2.0 > np.diff(centre[0, atria]) / width[0, LEFT_ATRIUM]
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,20 @@ def test_a_premature_beat_is_early_and_its_pause_makes_up_for_it(make_morphology
 
 def test_without_premature_beats_there_are_none(make_morphology):
     assert not _draw(make_morphology(20)).premature.any()
+
+
+def test_a_pacemaker_beats_regularly_where_the_atria_fibrillate_and_follows_the_sinus_node(make_morphology):
+    fibrillating = np.diff(_draw(make_morphology(100, atrial_fibrillation=1.0, paced=1.0, log_rr_variation=-5.0)).r_s)
+    assert (fibrillating.std(axis=1) / fibrillating.mean(axis=1)).max() < 0.02
+    own, paced = _draw(make_morphology(20)), _draw(make_morphology(20, paced=1.0))
+    np.testing.assert_array_equal(own.r_s, paced.r_s)
+
+
+def test_a_premature_beat_comes_in_paced_rhythm_too_and_resets_a_pacemaker_that_follows_no_atria(make_morphology):
+    changes = {"pvc": 1.0, "heart_rate_bpm": 60.0, "paced": 1.0, "atrial_fibrillation": 1.0, "log_rr_variation": -9.0}
+    beats = _draw(make_morphology(200, **changes))
+    rows, columns = np.nonzero(beats.premature[:, 1:-1])
+    assert len(rows) > 50
+    rr = np.diff(beats.r_s, axis=1)
+    np.testing.assert_allclose(rr[rows, columns], 0.62, atol=0.01)
+    np.testing.assert_allclose(rr[rows, columns + 1], 1.0, atol=0.01)

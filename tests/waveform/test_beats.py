@@ -159,3 +159,14 @@ def read_leads(real_data, number):
 def test_beats_of_real_records_are_counted_right(real_data, number, n_beats):
     ecg = read_leads(real_data, number)
     assert len(find_r_peaks(ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz)) == n_beats
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:scipy.misc is deprecated")  # loaded by neurokit2
+def test_recorded_beats_are_those_on_which_two_other_programs_agree(real_data):
+    from validation.r_peaks import mark, score
+
+    got = score(list(mark(real_data)), reference="in two leads")
+    assert got.n_reference > 6000
+    assert got.sensitivity >= 0.995
+    assert got.predictivity >= 0.995

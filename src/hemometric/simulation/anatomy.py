@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hemometric.simulation.circulation import FloatVector
 from hemometric.simulation.dipoles import ADDED_WITH_QRS, N_ADDED, Waves, shape_normal_beats
 from hemometric.simulation.morphology import Morphology
-from hemometric.simulation.normal_beats import DOWER, N_NORMAL, QRS, draw_normal_beats
+from hemometric.simulation.normal_beats import DOWER, N_NORMAL, QRS, P, draw_normal_beats
 from hemometric.simulation.patients import BoolVector, IntVector
 from hemometric.simulation.settings import DeviceSettings
 
@@ -18,10 +18,19 @@ _N_LEADS = len(DOWER)
 _N_ELECTRODES = 9
 _IS_LIMB = np.array([True, True, False, False, False, False, False, False])
 _IS_QRS = np.concatenate([np.isin(np.arange(N_NORMAL), np.arange(N_NORMAL)[QRS]), ADDED_WITH_QRS])
-_WITH_QRS_SHARE = 0.4
-"""How much of a change of QRS voltage P and T share."""
-_NOISE_MV = (0.028, 0.0064, 0.0042)
-_NOISE_LOG_SD = (0.6, 0.4, 0.6)
+_T_SHARE, _P_SHARE = 0.8, 0.4
+"""How much of a change of QRS voltage T and P share; of T, as in PTB-XL (r of the logarithms 0.56)."""
+_NOISE_MV = (0.035, 0.0046, 0.0042)
+_NOISE_LOG_SD = (0.4, 0.3, 0.6)
+_NOISE_OF_ELECTRODE = np.array(
+    [
+        [0.72, 0.72, 1.23, 1.09, 1.30, 1.45, 1.50, 1.54, 1.57],
+        [1.30, 1.55, 0.70, 0.80, 1.10, 1.20, 1.10, 1.00, 0.85],
+        [1.00, 1.00, 1.00, 1.00, 1.00, 1.00, 1.00, 1.00, 1.00],
+    ]
+)
+"""Wander, muscle and motion at the right and left arm, the left leg and V1-V6, such that the eight leads are about as
+noisy as in the median record of PTB-XL that nobody marked as noisy."""
 
 
 class Anatomy(NamedTuple):
@@ -152,7 +161,7 @@ def draw_recordings(sources: Sources, *, device: DeviceSettings, rng: np.random.
         seen_mv=seen * gain * _voltage(now),
         low_pass_s=np.sqrt(np.log(2.0)) / (2.0 * np.pi * edge_hz),
         breathing_depth=np.abs(rng.normal(0.0, 0.04, n)),
-        noise_mv=noise_mv[:, :, None] * np.exp(rng.normal(0.0, 0.35, (n, 1, _N_ELECTRODES))),
+        noise_mv=noise_mv[:, :, None] * _NOISE_OF_ELECTRODE * np.exp(rng.normal(0.0, 0.35, (n, 1, _N_ELECTRODES))),
         mains_mv=np.where(rng.random(n) < device.mains, 0.01, 0.0),
         mains_hz=np.full(n, device.mains_hz),
         phase=rng.random(n),
@@ -173,7 +182,8 @@ def _voltage(morphology: Morphology) -> Floats:
     """
     log_voltage = np.clip(morphology.log_voltage, -1.0, 0.9)
     of_lead = np.where(_IS_LIMB, 1.0, 0.75)
-    of_wave = np.where(_IS_QRS, 1.0, _WITH_QRS_SHARE)
+    of_wave = np.where(_IS_QRS, 1.0, _T_SHARE)
+    of_wave[P] = _P_SHARE
     gain: Floats = np.exp(log_voltage[:, None, None] * of_lead[:, None] * of_wave)
     return gain
 

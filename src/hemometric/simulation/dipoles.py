@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hemometric.simulation.circulation import FloatVector
 from hemometric.simulation.morphology import Morphology
 from hemometric.simulation.normal_beats import (
+    ATRIAL_REPOLARISATION,
     DOWER,
     FROM_LEADS,
     LEFT_ATRIUM,
@@ -43,10 +44,12 @@ class Waves(NamedTuple):
     added_mv: Floats
 
 
-_USUAL_QRS_MS = 91.0
-_USUAL_P_TERMINAL_FORCE = 0.025
+_USUAL_QRS_MS = 95.0
+_HEALTHY_STRAIN = 0.3
+_HEALTHY_LOG_R_V1 = np.log(0.25) + 0.6
+_USUAL_P_TERMINAL_FORCE = 0.021
 _USUAL_RA_AMPLITUDE = 0.11
-_T_PEAK_TO_END_S = 0.108
+_T_PEAK_TO_END_S = 0.095
 _P_CENTRE_SHARE = 0.47
 _LEFT_ATRIUM_Z = 0.045
 """mV: the backward part of the left atrium's dipole, which terminal force in V1 multiplies."""
@@ -56,12 +59,12 @@ _RIGHT_BLOCK = np.array([-0.55, -0.10, -0.55])
 _RIGHT_BLOCK_T = np.array([0.06, 0.0, 0.22])
 _RIGHT_HYPERTROPHY = np.array([-0.75, 0.25, -0.45])
 _LEFT_STRAIN = np.array([-0.62, -0.16, -0.12])
-_RIGHT_STRAIN = np.array([0.05, -0.22, 0.42])
+_RIGHT_STRAIN = np.array([0.05, -0.20, 0.32])
 _PACED = np.array([[0.50, -0.40, 0.30], [0.50, -0.95, 0.60], [0.05, -0.70, 0.65]])
 """From the right ventricle's apex first to the left, then upwards and back."""
-_PACED_T = np.array([-0.32, 0.62, -0.42])
+_PACED_T = np.array([-0.30, 0.50, -0.40])
 _SPIKE = np.array([0.55, 0.75, -0.20])
-_SCOOP = np.array([-0.10, -0.06, 0.04])
+_SCOOP = np.array([-0.15, -0.08, 0.05])
 """Digoxin's sagging ST segment, against the usual direction of QRS."""
 
 _CORRECTIONS, _DAMPING = 25, 0.6
@@ -133,7 +136,7 @@ def shape_normal_beats(normal_mv: Floats, morphology: Morphology) -> tuple[Float
     dipole[:, 2, QRS] *= np.where(backward, (1.0 + 0.6 * left - 0.9 * right)[:, None], 1.0)
 
     conducted = (1.0 - morphology.lbbb) * (1.0 - morphology.paced)
-    strain = np.clip(1.3 * _left_strain(morphology) + 0.6 * np.clip(morphology.rv_strain, 0.0, 1.0), 0.0, 0.9)
+    strain = np.clip(1.3 * _left_strain(morphology) + 0.6 * _right_strain(morphology), 0.0, 0.9)
     scales = np.ones((len(conducted), normal_mv.shape[2]))
     scales[:, QRS] = conducted[:, None]
     scales[:, T] = (np.exp(morphology.log_t_amplitude) * (1.0 - strain) * conducted)[:, None]
@@ -158,14 +161,19 @@ def _intrinsic_qrs_ms(morphology: Morphology) -> FloatVector:
 
 
 def _hypertrophy(morphology: Morphology) -> tuple[FloatVector, FloatVector]:
-    """Left and right ventricular hypertrophy, about 0..1."""
-    left = np.clip(0.8 * morphology.strain, -0.2, 1.0)
-    right = np.clip((morphology.log_r_v1 - np.log(0.25)) / 1.8, 0.0, 1.0)
+    """Left and right ventricular hypertrophy, about 0..1; what differs between healthy hearts is none."""
+    left = np.clip(1.2 * (morphology.strain - _HEALTHY_STRAIN), 0.0, 1.0)
+    right = np.clip((morphology.log_r_v1 - _HEALTHY_LOG_R_V1) / 1.5, 0.0, 1.0)
     return left, right
 
 
 def _left_strain(morphology: Morphology) -> FloatVector:
-    strain: FloatVector = np.clip(0.55 * morphology.strain, 0.0, 0.7)
+    strain: FloatVector = np.clip(0.85 * (morphology.strain - _HEALTHY_STRAIN), 0.0, 0.7)
+    return strain
+
+
+def _right_strain(morphology: Morphology) -> FloatVector:
+    strain: FloatVector = np.clip(1.4 * (morphology.rv_strain - _HEALTHY_STRAIN), 0.0, 1.0)
     return strain
 
 
@@ -215,6 +223,7 @@ def _shape_p(dipole: Floats, scales: Floats, morphology: Morphology) -> None:
     dipole[:, 2, LEFT_ATRIUM] += _LEFT_ATRIUM_Z * (force - 1.0)
     scales[:, RIGHT_ATRIUM] = right * sinus
     scales[:, LEFT_ATRIUM] = np.clip(0.85 + 0.15 * force, 0.6, 1.8) * sinus
+    scales[:, ATRIAL_REPOLARISATION] = sinus
 
 
 def _added_to_qrs(morphology: Morphology, *, stretch: FloatVector) -> list[_Part]:
@@ -239,7 +248,7 @@ def _added_to_qrs(morphology: Morphology, *, stretch: FloatVector) -> list[_Part
 def _added_to_recovery(morphology: Morphology, *, t_peak_s: FloatVector) -> list[_Part]:
     """ST and T of strain, of block and of pacing, which point away from what QRS did; digoxin's scoop."""
     against = _along(-0.42 * morphology.lbbb, _LEFT_BLOCK) + _along(_left_strain(morphology), _LEFT_STRAIN)
-    against += _along(np.clip(morphology.rv_strain, 0.0, 1.0), _RIGHT_STRAIN)
+    against += _along(_right_strain(morphology), _RIGHT_STRAIN)
     against += _along(morphology.rbbb, _RIGHT_BLOCK_T) + _along(morphology.paced, _PACED_T)
     digoxin = morphology.digoxin * (1.0 - morphology.paced) * (1.0 - morphology.lbbb)
     return [

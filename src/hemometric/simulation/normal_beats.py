@@ -33,11 +33,13 @@ P_DURATION_S = 0.108
 P_LAG_S = 0.034
 """From the right atrium's Gaussian to the left one's at that duration."""
 P_WIDTH_S = 0.0175
+TA_OFFSET_S, TA_WIDTH_S = 0.060, 0.030
+"""Atrial repolarisation, from the left atrium's Gaussian on: the dip between P and QRS."""
 
-N_QRS, N_T, N_P = len(QRS_OFFSETS_S), len(T_OFFSETS_S), 2
+N_QRS, N_T, N_P = len(QRS_OFFSETS_S), len(T_OFFSETS_S), 3
 N_NORMAL = N_QRS + N_T + N_P
 QRS, T, P = slice(0, N_QRS), slice(N_QRS, N_QRS + N_T), slice(N_QRS + N_T, N_NORMAL)
-RIGHT_ATRIUM, LEFT_ATRIUM = N_NORMAL - 2, N_NORMAL - 1
+RIGHT_ATRIUM, LEFT_ATRIUM, ATRIAL_REPOLARISATION = N_NORMAL - 3, N_NORMAL - 2, N_NORMAL - 1
 
 DOWER = np.array(
     [
@@ -57,7 +59,7 @@ FROM_LEADS = np.linalg.pinv(DOWER)
 """The Frank vector that explains the eight leads best."""
 
 _FILE = "normal_beats.npz"
-_N_CANDIDATES = 12
+_N_CANDIDATES = 40
 _AXIS_SD_DEG = 38.0
 _ANGLE_SD_DEG = 27.0
 
@@ -70,12 +72,14 @@ class NormalBeats(NamedTuple):
         per_decade: Shape (8, N_NORMAL), added per ten years above 60.
         female: Shape (8, N_NORMAL), added for women.
         factors: Shape (n_factors, 8, N_NORMAL), each to be multiplied with a standard normal number.
+        sizes: Shape (3,): usual root mean square over leads and waves of QRS, T and P.
     """
 
     mean: Floats
     per_decade: Floats
     female: Floats
     factors: Floats
+    sizes: Floats
 
 
 @lru_cache(maxsize=1)
@@ -110,11 +114,13 @@ def place_normal_waves(
         qrs_stretch[:, None] * QRS_OFFSETS_S,
         t_peak_s[:, None] + t_stretch[:, None] * T_OFFSETS_S,
         p_centre_s[:, None] + lag_s[:, None] * np.array([-0.5, 0.5]),
+        p_centre_s[:, None] + 0.5 * lag_s[:, None] + TA_OFFSET_S,
     ]
     width = [
         np.repeat(qrs_stretch[:, None] * QRS_WIDTH_S, N_QRS, axis=1),
         np.repeat(t_stretch[:, None] * T_WIDTH_S, N_T, axis=1),
-        np.repeat(p_width[:, None], N_P, axis=1),
+        np.repeat(p_width[:, None], 2, axis=1),
+        np.full((len(p_width), 1), TA_WIDTH_S),
     ]
     return np.concatenate(centre, axis=1), np.concatenate(width, axis=1)
 
@@ -129,7 +135,7 @@ def draw_normal_beats(
 ) -> Floats:
     """Draw what each patient's leads see of each wave of the normal beat.
 
-    Of a dozen beats the one is taken whose QRS axis and QRS-T angle are nearest to those that the patient has, so that
+    Of forty beats the one is taken whose QRS axis and QRS-T angle are nearest to those that the patient has, so that
     what is left to be turned is little.
 
     Args:
@@ -140,7 +146,7 @@ def draw_normal_beats(
         rng: Source of randomness.
 
     Returns:
-        Shape (n, 8, N_NORMAL), mV, QRS, T and P each scaled to the size that is usual at that age and sex.
+        Shape (n, 8, N_NORMAL), mV; QRS, T and P are each of their usual size, whoever the patient is.
     """
     fitted, n = load_normal_beats(), len(age_years)
     decades = (age_years[:, None, None] - 60.0) / 10.0
@@ -151,11 +157,9 @@ def draw_normal_beats(
     turn = np.abs(wrap_deg(frontal_axis_deg(dipole) - axis_deg[:, None])) / _AXIS_SD_DEG
     bend = np.abs(spatial_angle_deg(dipole) - qrs_t_angle_deg[:, None]) / _ANGLE_SD_DEG
     chosen: Floats = beats[np.arange(n), np.argmin(turn**2 + bend**2, axis=1)]
-    spread = np.sum(fitted.factors**2, axis=0)
-    for wave in (QRS, T, P):
-        size = np.mean(chosen[..., wave] ** 2, axis=(1, 2))
-        wanted = np.mean(usual[..., wave] ** 2 + spread[:, wave], axis=(1, 2))
-        chosen[..., wave] *= np.sqrt(wanted / size)[:, None, None]
+    for wave, usual_size in zip((QRS, T, P), fitted.sizes, strict=True):
+        size = np.sqrt(np.mean(chosen[..., wave] ** 2, axis=(1, 2)))
+        chosen[..., wave] *= (usual_size / size)[:, None, None]
     return chosen
 
 

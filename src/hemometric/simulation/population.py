@@ -15,7 +15,7 @@ from hemometric.simulation.anatomy import Sources, draw_anatomy, draw_recordings
 from hemometric.simulation.circulation import Hemodynamics
 from hemometric.simulation.dipoles import build_waves
 from hemometric.simulation.morphology import Morphology, draw_morphology
-from hemometric.simulation.noise import noise_bank
+from hemometric.simulation.noise import NoiseBank, noise_bank
 from hemometric.simulation.patients import (
     BoolVector,
     IntVector,
@@ -32,7 +32,7 @@ from hemometric.targets import TARGETS
 
 Floats = NDArray[np.float64]
 
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 """Goes up whenever the same settings would give other bytes."""
 
 _STREAM_PATIENTS, _STREAM_VISITS, _STREAM_CATHETER, _STREAM_MORPHOLOGY, _STREAM_ECGS, _STREAM_NOISE = range(1, 7)
@@ -123,12 +123,11 @@ def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts,
     beats = draw_beats(
         morphology, visit, breathing_hz=anatomy.breathing_hz[patient], duration_s=settings.duration_s, rng=rng
     )
-    bank = _noise_bank(settings.seed, settings.sampling_rate_hz)
+    bank = _noise_bank(settings.seed, settings.device.low_pass_hz, settings.sampling_rate_hz)
     microvolts = render(
         recordings,
         beats,
-        scene=Scene(morphology, waves, anatomy, bank),
-        sampling_rate_hz=settings.sampling_rate_hz,
+        scene=Scene(morphology, waves, anatomy, settings.device, settings.sampling_rate_hz, bank),
         n_samples=settings.n_samples,
         rng=rng,
     )
@@ -178,8 +177,9 @@ def _rng(settings: CohortSettings, stream: int, chunk: int) -> np.random.Generat
 
 
 @lru_cache(maxsize=1)
-def _noise_bank(seed: int, sampling_rate_hz: float) -> NDArray[np.float32]:
-    return noise_bank(sampling_rate_hz=sampling_rate_hz, rng=np.random.default_rng([seed, _STREAM_NOISE]))
+def _noise_bank(seed: int, low_pass_hz: tuple[float, ...], sampling_rate_hz: float) -> NoiseBank:
+    rng = np.random.default_rng([seed, _STREAM_NOISE])
+    return noise_bank(low_pass_hz=low_pass_hz, sampling_rate_hz=sampling_rate_hz, rng=rng)
 
 
 def _usual(values: Floats, patient: IntVector) -> Floats:

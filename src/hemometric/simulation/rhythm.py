@@ -40,8 +40,10 @@ def draw_beats(
     """Draw the rhythm of n ECGs.
 
     In sinus rhythm RR varies with breathing, with the slow wave near 0.1 Hz and at random; in atrial fibrillation it is
-    independent from beat to beat, log-normal with a coefficient of variation of 0.22. A premature beat comes after 0.62
-    of the usual interval and is followed by a full compensatory pause. QT follows the preceding RR to the power 0.33.
+    independent from beat to beat, log-normal with a coefficient of variation of 0.22. A pacemaker follows the sinus
+    node, and beats regularly where the atria fibrillate. A premature beat comes after 0.62 of the usual interval and is
+    followed by a full compensatory pause, or by one interval where it resets a pacemaker that follows no atria. QT
+    follows the preceding RR to the power 0.33.
 
     Args:
         morphology: Of the visits.
@@ -60,12 +62,15 @@ def draw_beats(
     variation = np.exp(morphology.log_rr_variation[visit])[:, None]
     sinus = mean_s * (1.0 + variation * (0.8 * breathing + 0.6 * slow + 0.5 * noise))
     fibrillation = mean_s * np.exp(_AF_VARIATION * noise - 0.5 * _AF_VARIATION**2)
-    rr = np.where(morphology.atrial_fibrillation[visit][:, None] > 0, fibrillation, sinus)
+    fibrillating = morphology.atrial_fibrillation[visit][:, None] > 0
+    paced = morphology.paced[visit][:, None] > 0
+    rr = np.where(fibrillating & ~paced, fibrillation, sinus)
     premature = rng.random((n, n_beats)) < _PVC_RATE * morphology.pvc[visit][:, None]
     premature[:, 1:] &= ~premature[:, :-1]
     is_followed = np.concatenate([premature[:, 1:], np.zeros((n, 1), dtype=np.bool_)], axis=1)
     before = np.where(is_followed, _PREMATURITY, 1.0)
-    rr = np.clip(rr * np.where(premature, _PAUSE, before), *_RR_RANGE_S)
+    pause = np.where(fibrillating & paced, 1.0, _PAUSE)
+    rr = np.clip(rr * np.where(premature, pause, before), *_RR_RANGE_S)
     start = -_LEAD_IN_S - rr[:, :1] * rng.random((n, 1))
     preceding = np.concatenate([mean_s, rr[:, :-1]], axis=1)
     return Beats(
