@@ -104,7 +104,6 @@ def main() -> None:
         sys.exit("usage: python -m validation.fit_beats DATA   (a folder that holds ptbxl/)")
     fitted = fit(Path(sys.argv[1]))
     out = Path(normal_beats.__file__).with_name("normal_beats.npz")
-
     np.savez_compressed(out, allow_pickle=False, **{name: values.astype(np.float32) for name, values in fitted.items()})
     print(f"{out}: {out.stat().st_size:,} bytes")
 

@@ -114,6 +114,7 @@ def make_setting():
             labels="truth",
             label_counts=counts,
             trained_on_simulated=trained_on_simulated,
+            simulator_version=2 if simulated else None,
             training_data_fingerprint="abc",
             seed=7,
             n_bootstrap=n_bootstrap,

@@ -128,6 +128,7 @@ class Provenance(_Part):
     labels: Literal["links", "truth"] = Field(description="linked catheter labels, or every visit of a simulated store")
     label_counts: LabelCounts
     trained_on_simulated: bool
+    simulator_version: int | None = Field(description="of the judged ECGs; null where they were recorded")
     training_data_fingerprint: str
     seed: int = Field(description="seed of the bootstrap")
     n_bootstrap: int

@@ -87,6 +87,7 @@ def evaluate(  # noqa: PLR0913  (the interface that the plan names; each argumen
             labels=labels,
             label_counts=facts.label_counts,
             trained_on_simulated=facts.trained_on_simulated,
+            simulator_version=store.simulator_version,
             training_data_fingerprint=facts.data_fingerprint,
             seed=seed,
             n_bootstrap=n_bootstrap,

@@ -20,7 +20,7 @@ _IS_LIMB = np.array([True, True, False, False, False, False, False, False])
 _IS_QRS = np.concatenate([np.isin(np.arange(N_NORMAL), np.arange(N_NORMAL)[QRS]), ADDED_WITH_QRS])
 _T_SHARE, _P_SHARE = 0.8, 0.4
 """How much of a change of QRS voltage T and P share; of T, as in PTB-XL (r of the logarithms 0.56)."""
-_NOISE_MV = (0.035, 0.0046, 0.0042)
+_NOISE_MV = (0.038, 0.0046, 0.0042)
 _NOISE_LOG_SD = (0.4, 0.3, 0.6)
 _NOISE_OF_ELECTRODE = np.array(
     [

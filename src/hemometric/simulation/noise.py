@@ -45,12 +45,12 @@ class NoiseBank(NamedTuple):
 def noise_bank(*, low_pass_hz: Sequence[float], sampling_rate_hz: float, rng: np.random.Generator) -> NoiseBank:
     """Draw long stretches of noise, of 131,072 samples each.
 
-    Muscle and amplifier noise is flat from 15 to 40 Hz and falls as 1/f above. Behind a Gaussian low-pass of 150 Hz this
+    Muscle and amplifier noise is flat from 15 to 40 Hz and falls as 1/f above. Behind a Gaussian filter of 150 Hz this
     has, within 12 %, the spectrum of what lies between the beats of the 344 ECGs of the PTB-XL sample that are not
     marked as noisy (root mean square of 80-98, 102-125, 125-148, 152-200 Hz: 1.44, 1.18, 0.96, 0.86 microvolts).
 
-    Fibrillation waves have a mean rate of 7 Hz with an SD of 1.1 Hz that both wander within a second or so, as the
-    broad peak in the spectrum of the surface ECG has (dominant rate 4-9 Hz; Bollmann et al., Europace 2006;8:911).
+    Fibrillation waves have a mean rate of 7 Hz (of surface ECGs 4-9 Hz; Bollmann et al., Europace 2006;8:911) with an
+    SD of 1.1 Hz, chosen so that rate and amplitude change within a few waves and nobody takes them for flutter.
 
     Args:
         low_pass_hz: Upper edges (-3 dB) of the devices' Gaussian filters.

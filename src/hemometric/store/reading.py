@@ -78,6 +78,12 @@ class Store:
         return self.manifest.simulated
 
     @property
+    def simulator_version(self) -> int | None:
+        """Which version of the simulator made the ECGs; None where they were recorded."""
+        version = self.manifest.provenance.get("simulator_version")
+        return version if isinstance(version, int) else None
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over what the ECGs and their table are; see `Manifest.fingerprint`."""
         return self.manifest.fingerprint

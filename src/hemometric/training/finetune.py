@@ -212,6 +212,7 @@ def _describe(store: Store, source: Source, settings: FinetuneSettings, contract
         "precision": contract.precision,
         "data_fingerprint": store.fingerprint,
         "simulated": store.simulated,
+        "simulator_version": store.simulator_version,
         "seed": settings.seed,
     }
 

@@ -185,6 +185,7 @@ def _describe(store: Store, settings: PretrainSettings, contract: ModelContract)
         "precision": contract.precision,
         "data_fingerprint": store.fingerprint,
         "simulated": store.simulated,
+        "simulator_version": store.simulator_version,
         "seed": settings.seed,
     }
 
