@@ -12,7 +12,7 @@ from hemometric.simulation.morphology import CALIBRATION
 from hemometric.simulation.settings import PATIENTS_PER_CHUNK
 
 WANTED_AUROC = 0.84
-N_PATIENTS = 12_800
+N_PATIENTS = 32_000
 SEED = 1_000
 """Not one of the small seeds that cohorts are made with."""
 

@@ -35,9 +35,3 @@ def measure_peak(n_patients: int) -> Peak:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     n_ecgs, kib = done.stdout.split()
     return Peak(int(n_ecgs), int(kib) / _KIB_PER_MIB)
-
-
-def extrapolate(small: Peak, large: Peak, n_ecgs: int) -> float:
-    """Memory in MiB that a cohort of `n_ecgs` would take if it goes on growing as between the two."""
-    growth = max(large.mib - small.mib, 0.0) / (large.n_ecgs - small.n_ecgs)
-    return large.mib + growth * (n_ecgs - large.n_ecgs)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hemometric.ecg import INDEPENDENT_ROWS, Waveform
 from validation.drawing import Bools, Drawn, Floats, Ints, render_one_each
+from validation.leads import check_leads
 from validation.sections import Check, Section, Task, as_table, checks_table
 
 _MOST_OUTSIDE = 0.06
@@ -60,6 +61,7 @@ def report(task: Task) -> Section:
     intervals = _delineate(drawn, rows, render_one_each(drawn, rows, quiet=True))
     checks = list(outside)
     checks += [_check_interval(interval) for interval in intervals]
+    checks += check_leads(drawn.settings.seed)
     body = "\n\n".join(
         [
             f"{normal.sum():,} visits of patients without heart failure, in sinus rhythm, without block, pacing, "

@@ -3,6 +3,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from hemometric.ecg import INDEPENDENT_ROWS
 from hemometric.simulation.population import draw_people, labels_table, render_people, truth_table
 from hemometric.simulation.settings import CohortSettings
 from hemometric.store import ECGS_SCHEMA, LABELS_SCHEMA, TRUTH_SCHEMA
@@ -108,3 +109,20 @@ def test_another_seed_gives_other_patients(people):
 
 def test_chunks_differ(people):
     assert people[0].measured[0, 0] != people[1].measured[0, 0]
+
+
+@pytest.mark.parametrize("n_leads", [8, 12])
+def test_ecgs_are_written_into_the_callers_buffer(people, n_leads):
+    usual, table = render_people(SETTINGS, people[1])
+    buffer = np.full((len(usual) + 3, n_leads, SETTINGS.n_samples), 77, dtype=np.int16)
+    written, same_table = render_people(SETTINGS, people[1], out=buffer)
+    assert np.shares_memory(written, buffer)
+    assert (buffer[len(usual) :] == 77).all()
+    rows = slice(None) if n_leads == 8 else list(INDEPENDENT_ROWS)
+    np.testing.assert_array_equal(written[:, rows], usual)
+    assert same_table.drop_columns("content_hash").equals(table.drop_columns("content_hash"))
+
+
+def test_a_buffer_that_is_too_small_is_refused(people):
+    with pytest.raises(ValueError, match="expected a C-contiguous int16 buffer"):
+        render_people(SETTINGS, people[0], out=np.empty((2, 8, SETTINGS.n_samples), dtype=np.int16))

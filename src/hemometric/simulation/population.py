@@ -95,15 +95,22 @@ def draw_people(settings: CohortSettings, chunk: int) -> People:
     )
 
 
-def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts, pa.Table]:
+def render_people(
+    settings: CohortSettings, people: People, *, out: Microvolts | None = None
+) -> tuple[Microvolts, pa.Table]:
     """Render the ECGs of a chunk.
 
     Args:
         settings: Of the cohort.
         people: `draw_people(settings, chunk)`.
+        out: Where to write: C-contiguous int16 of shape (at least n, 8 or 12, n_samples), see `render`; by default a
+            new array of the eight independent leads.
 
     Returns:
-        Shape (n, 8, n_samples) int16 microvolt, and n rows of `ECGS_SCHEMA`.
+        The first n rows of `out`, microvolts, and n rows of `ECGS_SCHEMA`.
+
+    Raises:
+        ValueError: `out` is too small or of another shape.
     """
     rng = _rng(settings, _STREAM_ECGS, people.number)
     morphology, patients = people.morphology, people.patients
@@ -130,6 +137,7 @@ def render_people(settings: CohortSettings, people: People) -> tuple[Microvolts,
         scene=Scene(morphology, waves, anatomy, settings.device, settings.sampling_rate_hz, bank),
         n_samples=settings.n_samples,
         rng=rng,
+        out=None if out is None else out[: len(visit)],
     )
     number = np.arange(len(visit)) - np.repeat(np.cumsum(n_ecgs) - n_ecgs, n_ecgs)
     return microvolts, _ecg_table(settings, people, visit=visit, number=number, microvolts=microvolts)

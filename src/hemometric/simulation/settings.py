@@ -62,7 +62,7 @@ class PeopleSettings(Frozen):
         age_sd_years: SD of age within a phenotype.
     """
 
-    no_hf: Phenotype = _phenotype(0.27, False, 58, 0.42, 67, 1190, 390, 3.00, 0.04, 0.0)
+    no_hf: Phenotype = _phenotype(0.27, False, 58, 0.42, 65, 1190, 390, 3.00, 0.04, 0.0)
     hfref: Phenotype = _phenotype(0.27, True, 61, 0.30, 77, 1820, 490, 2.30, 0.45, 0.6)
     hfpef: Phenotype = _phenotype(0.27, True, 70, 0.55, 72, 1650, 400, 2.80, 0.22, 1.0)
     precapillary_ph: Phenotype = _phenotype(0.10, False, 56, 0.62, 78, 1340, 410, 2.50, 0.30, 0.2)
@@ -148,7 +148,7 @@ class DeviceSettings(Frozen):
         placement: Factor on the displacement of electrodes from ECG to ECG.
     """
 
-    low_pass_hz: Annotated[tuple[Positive, ...], Field(min_length=1)] = (150.0, 100.0, 40.0)
+    low_pass_hz: Annotated[tuple[Positive, ...], Field(min_length=1)] = (150.0, 150.0, 100.0, 40.0)
     high_pass_hz: Annotated[float, Field(ge=0, le=1)] = 0.05
     lsb_uv: Annotated[int, Field(ge=1, le=100)] = 5
     gain: Annotated[float, Field(ge=0.5, le=2)] = 1.0
