@@ -13,7 +13,7 @@ from validation.leads import check_leads
 from validation.sections import Check, Section, Task, as_table, checks_table
 
 _MOST_OUTSIDE = 0.06
-_N_DELINEATED = 150
+_N_DELINEATED = 400
 _MASON = "Mason 2007, n=46,129 (J Electrocardiol 2007;40:228)"
 _WHI = "women, n=36,299 (PMC3825808, table 2)"
 _P_DURATION = "CoLaus, n=3,459, 62 ± 10 years (PMC7678386)"
@@ -78,7 +78,8 @@ def report(task: Task) -> Section:
                 [_interval_row(interval) for interval in intervals],
             ),
             "Software differs in where it sets the ends of a wave that rises without an edge, so a constant offset "
-            "is expected; r is what is checked.",
+            "is expected; r is what is checked. No source says what to ask of it: the bounds hold for this version with "
+            "some room, and warn of a change.",
             checks_table(checks),
         ]
     )
@@ -134,7 +135,7 @@ def _delineate(drawn: Drawn, rows: Ints, waveforms: Waveform) -> list[_Delineate
     morphology = drawn.morphology
     rr_s = 60.0 / morphology.heart_rate_bpm[rows]
     return [
-        _Delineated("P-R", morphology.pr_ms[rows], found[:, 0], 0.8),
+        _Delineated("P-R", morphology.pr_ms[rows], found[:, 0], 0.75),
         _Delineated("QRS", morphology.qrs_ms[rows], found[:, 1], 0.5),
         _Delineated("Q-T", morphology.qtc_ms[rows] * rr_s ** (1.0 / 3.0), found[:, 2], 0.8),
     ]
@@ -153,6 +154,8 @@ def _intervals_ms(strip: Waveform, rate: float) -> tuple[float, float, float]:
             return (np.nan, np.nan, np.nan)
         marks = ("ECG_P_Onsets", "ECG_R_Onsets", "ECG_R_Offsets", "ECG_T_Offsets")
         p_on, r_on, r_off, t_off = (np.asarray(waves[name], dtype=np.float64) for name in marks)
+        if len({len(p_on), len(r_on), len(r_off), len(t_off)}) > 1:  # it has lost count of the beats
+            return (np.nan, np.nan, np.nan)
         to_ms = 1000.0 / rate
         pairs = ((p_on, r_on), (r_on, r_off), (r_on, t_off))
         pr, qrs, qt = (float(np.nanmedian(end - start)) * to_ms for start, end in pairs)

@@ -92,10 +92,11 @@ def render_ecgs() -> Callable[..., tuple[np.ndarray, Beats]]:
             usual = load_normal_beats().mean
             anatomy = anatomy._replace(
                 normal_mv=np.broadcast_to(usual, anatomy.normal_mv.shape).copy(),
+                own_stretch=np.ones(n),
                 lead_field=np.broadcast_to(DOWER, anatomy.lead_field.shape),
                 nondipolar=np.ones_like(anatomy.nondipolar),
             )
-        waves = build_waves(morphology)
+        waves = build_waves(morphology, anatomy.own_stretch)
         usual_device = {"placement": 0.0, "high_pass_hz": 0.0} if clean else {}
         device = DeviceSettings.model_validate(usual_device | changed)
         recordings = draw_recordings(Sources(visit, visit, morphology, waves, anatomy), device=device, rng=rng)

@@ -22,7 +22,13 @@ def record(make_morphology):
             qrs_t_angle_deg=np.full(n, 70.0),
             rng=rng,
         )
-        sources = Sources(np.array(visit), np.array(patient), morphology, build_waves(morphology), anatomy)
+        sources = Sources(
+            np.array(visit),
+            np.array(patient),
+            morphology,
+            build_waves(morphology, np.ones(len(morphology.pr_ms))),
+            anatomy,
+        )
         return draw_recordings(sources, device=device or DeviceSettings(), rng=np.random.default_rng(seed))
 
     return draw

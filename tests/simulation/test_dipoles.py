@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hemometric.simulation.dipoles import ADDED_WITH_QRS, N_ADDED, build_waves, qrs_onset_s, shape_normal_beats
+from hemometric.simulation import dipoles
+from hemometric.simulation.dipoles import ADDED_WITH_QRS, N_ADDED, qrs_onset_s, shape_normal_beats
 from hemometric.simulation.normal_beats import (
     DOWER,
     LEFT_ATRIUM,
@@ -16,6 +17,10 @@ from hemometric.simulation.normal_beats import (
 )
 
 V1, V2, V5, V6 = 2, 3, 6, 7
+
+
+def build_waves(morphology):
+    return dipoles.build_waves(morphology, np.ones(len(morphology.pr_ms)))
 
 
 def _beats(n):

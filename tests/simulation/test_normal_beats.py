@@ -7,12 +7,14 @@ from hemometric.simulation.normal_beats import (
     LEFT_ATRIUM,
     N_NORMAL,
     QRS,
+    QRS_MEASURED_S,
     RIGHT_ATRIUM,
     P,
     T,
     draw_normal_beats,
     frontal_axis_deg,
     load_normal_beats,
+    measure_qrs_s,
     place_normal_waves,
     spatial_angle_deg,
     wrap_deg,
@@ -96,6 +98,12 @@ def test_each_interval_moves_its_wave_alone(changed, wave):
     others[wave] = False
     assert moved[wave].sum() >= (wave.stop - wave.start) - 1
     assert not moved[others].any()
+
+
+def test_the_length_of_a_qrs_is_measured_as_it_was_in_the_fit():
+    durations = measure_qrs_s(_draw(300))
+    assert abs(np.median(durations) - QRS_MEASURED_S) < 0.008
+    assert 0.003 < durations.std() < 0.02
 
 
 def test_an_angle_is_wrapped_to_the_half_circle():

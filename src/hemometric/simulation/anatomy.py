@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hemometric.simulation.circulation import FloatVector
 from hemometric.simulation.dipoles import ADDED_WITH_QRS, N_ADDED, Waves, shape_normal_beats
 from hemometric.simulation.morphology import Morphology
-from hemometric.simulation.normal_beats import DOWER, N_NORMAL, QRS, P, draw_normal_beats
+from hemometric.simulation.normal_beats import DOWER, N_NORMAL, QRS, QRS_MEASURED_S, P, draw_normal_beats, measure_qrs_s
 from hemometric.simulation.patients import BoolVector, IntVector
 from hemometric.simulation.settings import DeviceSettings
 
@@ -38,6 +38,7 @@ class Anatomy(NamedTuple):
 
     Attributes:
         normal_mv: Shape (n, 8, N_NORMAL): what each lead sees of each wave of the patient's normal beat.
+        own_stretch: Shape (n,): by how much that beat must be stretched so that its QRS lasts as long as usual.
         lead_field: Shape (n, 8, 3): mV in I, II, V1-V6 per mV of an added dipole.
         nondipolar: Shape (n, 8, N_ADDED): factor by which each lead sees each added wave, what no dipole explains.
         spike: Shape (n,): size of a pacing spike; small with bipolar, large with unipolar leads.
@@ -48,6 +49,7 @@ class Anatomy(NamedTuple):
     """
 
     normal_mv: Floats
+    own_stretch: FloatVector
     lead_field: Floats
     nondipolar: Floats
     spike: FloatVector
@@ -105,8 +107,10 @@ def draw_anatomy(
     n = len(age_years)
     rotation = _rotations(rng.normal(0.0, 1.0, (n, 3)) * (0.18, 0.14, 0.20))
     field = (DOWER + rng.normal(0.0, 0.09, (n, _N_LEADS, 3))) @ rotation
+    beats = draw_normal_beats(age_years, female, axis_deg=axis_deg, qrs_t_angle_deg=qrs_t_angle_deg, rng=rng)
     return Anatomy(
-        normal_mv=draw_normal_beats(age_years, female, axis_deg=axis_deg, qrs_t_angle_deg=qrs_t_angle_deg, rng=rng),
+        normal_mv=beats,
+        own_stretch=np.clip(QRS_MEASURED_S / measure_qrs_s(beats), 0.7, 1.4),
         lead_field=field * np.exp(rng.normal(0.0, 0.10, (n, _N_LEADS, 1))),
         nondipolar=1.0 + 0.20 * rng.standard_normal((n, _N_LEADS, N_ADDED)),
         spike=np.where(rng.random(n) < 0.6, 0.25, 1.6) * np.exp(rng.normal(0.0, 0.3, n)),

@@ -76,14 +76,14 @@ N_ADDED = _ADDED_IN_QRS + 4
 ADDED_WITH_QRS = np.array([True] * _ADDED_IN_QRS + [False] * 4)
 
 
-def build_waves(morphology: Morphology) -> Waves:
+def build_waves(morphology: Morphology, own_stretch: FloatVector) -> Waves:
     """Turn what an electrocardiographer would measure into places of waves and added dipoles.
 
     Args:
         morphology: Of m visits.
+        own_stretch: Shape (m,), `Anatomy.own_stretch` of the visits' patients.
     """
-    intrinsic_s = _intrinsic_qrs_ms(morphology) / 1000.0
-    stretch = intrinsic_s * 1000.0 / _USUAL_QRS_MS
+    stretch = _intrinsic_qrs_ms(morphology) / _USUAL_QRS_MS
     pr_s = np.clip(np.nan_to_num(morphology.pr_ms, nan=160.0), 100.0, 330.0) / 1000.0
     duration_s = np.clip(np.nan_to_num(morphology.p_duration_ms, nan=110.0), 75.0, 175.0) / 1000.0
     qtc_s = np.clip(morphology.qtc_ms, 340.0, 580.0) / 1000.0
@@ -91,7 +91,7 @@ def build_waves(morphology: Morphology) -> Waves:
     onset_s = qrs_onset_s(morphology)
     t_peak_s = onset_s + qt_s - _T_PEAK_TO_END_S
     centre, width = place_normal_waves(
-        qrs_stretch=stretch,
+        qrs_stretch=stretch * own_stretch,
         t_peak_s=t_peak_s,
         p_centre_s=onset_s - pr_s + _P_CENTRE_SHARE * duration_s,
         p_duration_s=duration_s,

@@ -299,7 +299,7 @@ def _rate_and_volume(traits: _Traits, rng: np.random.Generator) -> dict[str, Flo
     n = len(traits.severity)
     sick = traits.severity * (traits.phenotype != NO_HF)
     congestion = traits.congestion * np.where(traits.mean("heart_failure") > 0, 1.0, 0.5)
-    rate = traits.mean("heart_rate_bpm") + 3.0 * traits.severity + rng.normal(0.0, 8.0, n) + traits.drug_rate_bpm
+    rate = traits.mean("heart_rate_bpm") + 3.0 * sick + rng.normal(0.0, 7.5, n) + traits.drug_rate_bpm
     volume = traits.mean("stressed_volume_ml") + 120.0 * sick + rng.normal(0.0, 60.0, n)
     pressure = 92.0 + rng.normal(0.0, 9.0, n) - traits.is_(HFREF) * (6.0 + 2.0 * traits.severity)
     return {

@@ -124,7 +124,7 @@ def render_people(
     n_ecgs = 1 + rng.choice(len(settings.visits.ecgs), len(people.visits.patient), p=settings.visits.ecgs)
     visit = np.repeat(np.arange(len(n_ecgs)), n_ecgs)
     patient = people.visits.patient[visit]
-    waves = build_waves(morphology)
+    waves = build_waves(morphology, anatomy.own_stretch[people.visits.patient])
     sources = Sources(visit, patient, morphology, waves, anatomy)
     recordings = draw_recordings(sources, device=settings.device, rng=rng)
     beats = draw_beats(

@@ -49,7 +49,7 @@ class Scene(NamedTuple):
 
     Attributes:
         morphology: Of their visits.
-        waves: `build_waves(morphology)`.
+        waves: `build_waves` of it.
         anatomy: Of the patients.
         device: With what the recordings were drawn.
         sampling_rate_hz: At least 100.

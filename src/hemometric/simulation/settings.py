@@ -62,11 +62,11 @@ class PeopleSettings(Frozen):
         age_sd_years: SD of age within a phenotype.
     """
 
-    no_hf: Phenotype = _phenotype(0.27, False, 58, 0.42, 65, 1190, 390, 3.00, 0.04, 0.0)
-    hfref: Phenotype = _phenotype(0.27, True, 61, 0.30, 77, 1820, 490, 2.30, 0.45, 0.6)
-    hfpef: Phenotype = _phenotype(0.27, True, 70, 0.55, 72, 1650, 400, 2.80, 0.22, 1.0)
+    no_hf: Phenotype = _phenotype(0.27, False, 58, 0.42, 62, 1170, 390, 3.00, 0.04, 0.0)
+    hfref: Phenotype = _phenotype(0.27, True, 61, 0.30, 77, 1770, 490, 2.30, 0.45, 0.6)
+    hfpef: Phenotype = _phenotype(0.27, True, 70, 0.55, 72, 1600, 400, 2.80, 0.22, 1.0)
     precapillary_ph: Phenotype = _phenotype(0.10, False, 56, 0.62, 78, 1340, 410, 2.50, 0.30, 0.2)
-    valve_mixed: Phenotype = _phenotype(0.09, True, 69, 0.45, 75, 1690, 430, 2.55, 0.25, 1.2)
+    valve_mixed: Phenotype = _phenotype(0.09, True, 69, 0.45, 75, 1640, 430, 2.55, 0.25, 1.2)
     age_sd_years: Annotated[float, Field(ge=0, le=25)] = 12.0
 
     @property
