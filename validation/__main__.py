@@ -28,8 +28,9 @@ _CHAPTERS: dict[str, Callable[[Task], Section]] = {
 _PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "neurokit2", "circulation")
 _INTRODUCTION = """
 The simulator computes patients of a catheterisation laboratory: a closed circulation with four heart chambers decides
-the pressures and the output of each visit, published correlates decide what the ECG shows of them, and a moving dipole
-in the patient's own chest draws the twelve leads. It exists because archives of ECGs with catheter labels are locked
+the pressures and the output of each visit, published correlates decide what the ECG shows of them, and a patient's own
+beat, drawn from a distribution that was fitted to real normal ECGs, becomes that of the visit and is drawn in twelve
+leads. It exists because archives of ECGs with catheter labels are locked
 away: with it hemometric can be learned, tested and measured by anybody, where the truth of every patient is known.
 This page says what was checked, against which source, and what failed.
 """.strip()

@@ -78,8 +78,8 @@ def report(task: Task) -> Section:
                 [_interval_row(interval) for interval in intervals],
             ),
             "Software differs in where it sets the ends of a wave that rises without an edge, so a constant offset "
-            "is expected; r is what is checked. No source says what to ask of it: the bounds hold for this version with "
-            "some room, and warn of a change.",
+            "is expected; r is what is checked. No source says what to ask of it: the bounds hold for this version "
+            "with some room, and warn of a change.",
             checks_table(checks),
         ]
     )

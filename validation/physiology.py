@@ -235,7 +235,7 @@ def _plot(patients: Patients, task: Task) -> None:
     right.set(xlabel="RV volume, mL", ylabel="RV pressure, mmHg")
     pulmonary.set(xlabel="time, s", ylabel="PA (solid), LA (dashed), mmHg")
     systemic.set(xlabel="time, s", ylabel="LV (solid), arteries (dashed), mmHg")
-    right.legend(fontsize=8, frameon=False, loc="lower left")
+    figure.legend(*right.get_legend_handles_labels(), fontsize=9, frameon=False, loc="outside upper center", ncols=4)
     figure.savefig(task.images / "loops.png")
 
 
