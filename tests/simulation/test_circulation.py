@@ -21,3 +21,8 @@ def test_healthy_adults_have_the_numbers_that_their_docstring_promises():
 
 def test_healthy_makes_as_many_as_asked():
     assert all(np.unique(field).size == 1 and field.shape == (7,) for field in healthy(7))
+
+
+def test_the_pulmonary_resistance_of_the_catheter_is_about_that_of_the_model():
+    found = run_to_steady_state(healthy(1)).pvr_wood_units[0]
+    assert abs(found - healthy(1).pulmonary_resistance[0] / 0.06) < 0.1

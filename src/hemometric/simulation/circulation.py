@@ -124,6 +124,12 @@ class Hemodynamics(NamedTuple):
     systemic_resistance: FloatVector
     stressed_volume_ml: FloatVector
 
+    @property
+    def pvr_wood_units(self) -> FloatVector:
+        """Pulmonary vascular resistance as a catheter would have it, (mPAP - mPCWP) / CO, mmHg min/L."""
+        resistance: FloatVector = (self.mpap_mmhg - self.mpcwp_mmhg) / self.co_l_per_min
+        return resistance
+
 
 def healthy(n: int) -> Circulation:
     """Return n resting adults without heart disease (mPCWP 9, mPAP 16, RAP 3 mmHg, CO 5.5 L/min, EF 0.59)."""
