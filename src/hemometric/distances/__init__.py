@@ -2,5 +2,6 @@
 
 from hemometric.distances.dtw import dtw_path, whiten_independent
 from hemometric.distances.pairwise import DISTANCES, pairwise
+from hemometric.distances.representations import align_to_r
 
-__all__ = ["DISTANCES", "dtw_path", "pairwise", "whiten_independent"]
+__all__ = ["DISTANCES", "align_to_r", "dtw_path", "pairwise", "whiten_independent"]

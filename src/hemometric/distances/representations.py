@@ -1,0 +1,110 @@
+"""What a distance looks at: whole strips, the typical beat, or measured features. Computed once for each ECG."""
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemometric.errors import EcgError
+from hemometric.waveform import FEATURES, describe_batch, find_r_peaks, median_beat
+from hemometric.waveform.beats import BEAT_AFTER_S, BEAT_BEFORE_S, beat_window
+
+FloatArray = NDArray[np.float32]
+
+BEAT_RATE_HZ = 200.0
+"""Rate of the typical beats that are compared: 140 samples from 250 ms before R to 450 ms after it."""
+
+LARGEST_DEVIATION = 6.0
+"""A feature counts as no farther from the median than this many robust SDs, so that no artefact decides alone."""
+
+_ALIGNED_BEFORE_S = 0.25
+_LATEST_R_S = 2.5
+
+
+def to_beats(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
+    """Take the typical beat of each ECG (`hemometric.waveform.median_beat`).
+
+    Args:
+        waveforms: Shape (n, n_leads, n_samples), mV.
+        sampling_rate_hz: At least 100.
+
+    Returns:
+        Shape (n, n_leads, 140), mV, at `BEAT_RATE_HZ`, R at the same sample in all.
+
+    Raises:
+        ValueError: An ECG has no typical beat, or the rate is below 100 Hz.
+    """
+    n_before, n_after = beat_window(sampling_rate_hz)
+    have_s = np.arange(-n_before, n_after) / sampling_rate_hz
+    want_s = np.arange(-round(BEAT_BEFORE_S * BEAT_RATE_HZ), round(BEAT_AFTER_S * BEAT_RATE_HZ)) / BEAT_RATE_HZ
+    out = np.empty((len(waveforms), waveforms.shape[1], len(want_s)), dtype=np.float32)
+    for row, waveform in enumerate(waveforms):
+        try:
+            beat = median_beat(waveform, sampling_rate_hz=sampling_rate_hz)
+        except EcgError as error:
+            raise ValueError(f"ECG {row} has no typical beat to compare: {error}") from error
+        for lead, values in enumerate(beat):
+            out[row, lead] = np.interp(want_s, have_s, values)
+    return out
+
+
+def to_features(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
+    """Measure each ECG (`hemometric.waveform.describe`), each feature in robust SDs from its median in recorded ECGs.
+
+    Medians and SDs (interquartile range / 1.349) are those of PTB-XL's records 1 to 500 (Wagner et al. 2020, CC BY
+    4.0; `python -m validation.fit_feature_scale`), so the distance of two ECGs does not depend on a third. What cannot
+    be measured (P in atrial fibrillation) counts as the median.
+
+    Args:
+        waveforms: Shape (n, 12, n_samples), mV, leads in the order of `hemometric.ecg.LEADS`.
+        sampling_rate_hz: At least 100.
+
+    Returns:
+        Shape (n, 1, n_features), at most `LARGEST_DEVIATION` in size.
+
+    Raises:
+        ValueError: Not twelve leads, or a rate below 100 Hz.
+    """
+    if waveforms.shape[1:2] != (12,):
+        raise ValueError(f"features are measured in twelve leads, got {waveforms.shape[1]}")
+    centre, spread = _load_scale()
+    standardised = (describe_batch(waveforms, sampling_rate_hz=sampling_rate_hz) - centre) / spread
+    limited = np.clip(np.nan_to_num(standardised, nan=0.0), -LARGEST_DEVIATION, LARGEST_DEVIATION)
+    return limited[:, None, :].astype(np.float32)
+
+
+def align_to_r(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
+    """Let each strip begin 250 ms before an R peak, all with the same number of samples.
+
+    Args:
+        waveforms: Shape (n, n_leads, n_samples), mV.
+        sampling_rate_hz: At least 100.
+
+    Returns:
+        Shape (n, n_leads, n_samples - 2.5 s), mV.
+
+    Raises:
+        ValueError: An ECG has no R peak in its first 2.5 s, lasts no longer than that, or the rate is below 100 Hz.
+    """
+    before, latest = round(_ALIGNED_BEFORE_S * sampling_rate_hz), round(_LATEST_R_S * sampling_rate_hz)
+    n_left = waveforms.shape[2] - latest
+    if n_left < 1:
+        raise ValueError(f"to align strips to R they must last longer than {_LATEST_R_S:g} s")
+    out = np.empty((*waveforms.shape[:2], n_left), dtype=np.float32)
+    for row, waveform in enumerate(waveforms):
+        peaks = find_r_peaks(waveform, sampling_rate_hz=sampling_rate_hz)
+        usable = peaks[(peaks >= before) & (peaks - before <= latest)]
+        if not len(usable):
+            raise ValueError(f"ECG {row} has no R peak between {_ALIGNED_BEFORE_S:g} and {_LATEST_R_S:g} s to align to")
+        out[row] = waveform[:, usable[0] - before : usable[0] - before + n_left]
+    return out
+
+
+@lru_cache(maxsize=1)
+def _load_scale() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    text = files("hemometric.distances").joinpath("feature_scale.json").read_text(encoding="utf-8")
+    table = json.loads(text)["features"]
+    scale = np.array([table[name] for name in FEATURES], dtype=np.float64)
+    return scale[:, 0], scale[:, 1]

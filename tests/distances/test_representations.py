@@ -1,0 +1,72 @@
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from hemometric.distances.representations import LARGEST_DEVIATION, align_to_r, to_beats, to_features
+from hemometric.ecg import derive_leads
+from hemometric.simulation import CohortSettings, draw_people, render_people
+from hemometric.waveform import FEATURES, find_r_peaks, median_beat
+
+
+@pytest.fixture(scope="module")
+def ecgs():
+    settings = CohortSettings(n_patients=4, sampling_rate_hz=500.0)
+    microvolts, _ = render_people(settings, draw_people(settings, 0))
+    return derive_leads(microvolts[:6].astype(np.float32) / 1000.0)
+
+
+def test_a_beat_has_its_r_peak_at_the_same_sample_whatever_the_rate(ecgs):
+    beats = to_beats(ecgs, 500.0)
+    assert beats.shape == (6, 12, 140)
+    whole = median_beat(ecgs[0], sampling_rate_hz=500.0)
+    np.testing.assert_allclose(beats[0, :, 50], whole[:, 125], atol=1e-6)
+    half = to_beats(np.ascontiguousarray(ecgs[:, :, ::2]), 250.0)
+    assert np.corrcoef(beats.ravel(), half.ravel())[0, 1] > 0.98
+
+
+def test_an_ecg_without_beats_is_named():
+    with pytest.raises(ValueError, match="ECG 1 has no typical beat"):
+        to_beats(_one_silent(), 250.0)
+
+
+def _one_silent():
+    settings = CohortSettings(n_patients=1)
+    microvolts, _ = render_people(settings, draw_people(settings, 0))
+    heard = derive_leads(microvolts[:1].astype(np.float32) / 1000.0)
+    return np.concatenate([heard, np.zeros_like(heard)])
+
+
+def test_features_are_in_robust_sds_and_limited(ecgs):
+    found = to_features(ecgs, 500.0)
+    assert found.shape == (6, 1, len(FEATURES))
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() <= LARGEST_DEVIATION
+    assert 0.3 < np.median(np.abs(found)) < 1.5
+
+
+def test_features_need_twelve_leads(ecgs):
+    with pytest.raises(ValueError, match="twelve leads, got 8"):
+        to_features(ecgs[:, :8], 500.0)
+
+
+def test_the_scale_knows_every_feature():
+    text = files("hemometric.distances").joinpath("feature_scale.json").read_text(encoding="utf-8")
+    table = json.loads(text)["features"]
+    assert set(table) == set(FEATURES)
+    assert all(spread > 0 for _, spread in table.values())
+
+
+def test_aligned_strips_begin_a_quarter_of_a_second_before_an_r_peak(ecgs):
+    aligned = align_to_r(ecgs, 500.0)
+    assert aligned.shape == (6, 12, 3750)
+    for strip in aligned:
+        assert np.abs(find_r_peaks(strip, sampling_rate_hz=500.0) - 125).min() <= 2
+
+
+def test_strips_that_cannot_be_aligned_are_named():
+    with pytest.raises(ValueError, match="ECG 1 has no R peak"):
+        align_to_r(_one_silent(), 250.0)
+    with pytest.raises(ValueError, match=r"longer than 2\.5 s"):
+        align_to_r(np.zeros((1, 12, 500), np.float32), 250.0)
