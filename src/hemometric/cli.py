@@ -191,6 +191,26 @@ def link(
     typer.echo(run_link(Store.open(store), labels_csv=labels, window_hours=window_hours).text())
 
 
+@app.command(epilog="Example: hemometric mine archive --distance beat-dtw --neighbors 16")
+def mine(
+    store: StoreArgument,
+    distance: Annotated[str, typer.Option(help="beat-dtw, beat-euclidean or features.")] = "beat-dtw",
+    neighbors: Annotated[int, typer.Option(min=1, help="Of each ECG.")] = 16,
+    candidates: Annotated[int, typer.Option(min=1, help="Compared exactly for each ECG.")] = 128,
+) -> None:
+    """Find the nearest ECGs of each ECG over the whole store, with and without those of the same patient."""
+    from hemometric.neighbors import mine as run_mining
+    from hemometric.store import Store
+
+    found = run_mining(Store.open(store), distance=distance, n_neighbors=neighbors, n_candidates=candidates)
+    without = f", {found.n_without:,} without a typical beat left out" if found.n_without else ""
+    file = store / "neighbors" / f"{distance}.parquet"
+    typer.echo(f"{file}: {found.n_neighbors} neighbours of each of {found.n_ecgs:,} ECGs{without}")
+    for pool, recall in (("all", found.recall), ("other patients", found.recall_others)):
+        said = "undefined" if recall is None else f"{recall:.3f}"
+        typer.echo(f"recall of the true neighbours among {pool}: {said} (exact search for {found.n_sampled} ECGs)")
+
+
 @app.command(epilog="Example: hemometric verify archive")
 def verify(store: StoreArgument) -> None:
     """Check every shard and table of a store against its hash."""
