@@ -196,7 +196,7 @@ def mine(
     store: StoreArgument,
     distance: Annotated[str, typer.Option(help="beat-dtw, beat-euclidean or features.")] = "beat-dtw",
     neighbors: Annotated[int, typer.Option(min=1, help="Of each ECG.")] = 16,
-    candidates: Annotated[int, typer.Option(min=1, help="Compared exactly for each ECG.")] = 128,
+    candidates: Annotated[int, typer.Option(min=1, help="Compared exactly for each ECG (beat-dtw).")] = 384,
 ) -> None:
     """Find the nearest ECGs of each ECG over the whole store, with and without those of the same patient."""
     from hemometric.neighbors import mine as run_mining

@@ -42,7 +42,6 @@ def find_nearest(
             squared[anchors[:, None] == here] = np.inf
         both = np.concatenate([best, squared], axis=1)
         both_rows = np.concatenate([rows, np.broadcast_to(here, squared.shape)], axis=1)
-        # A stable sort of the few that are near: equal distances keep the order of their rows.
         near = np.argpartition(both, n_nearest - 1, axis=1)[:, :n_nearest]
         near.sort(axis=1)
         order = np.argsort(np.take_along_axis(both, near, axis=1), axis=1, kind="stable")

@@ -23,8 +23,8 @@ from hemometric.settings import suggest
 from hemometric.store import INCOMING, Store
 from hemometric.store.durable import publish, write_aside
 
-SEARCHED_BY = {"beat-euclidean": "beat-euclidean", "beat-dtw": "beat-euclidean", "features": "features"}
-"""Distances that an archive can be mined by, and the one by whose exact search candidates are found."""
+MINED_BY = ("beat-dtw", "beat-euclidean", "features")
+"""Distances that an archive can be mined by."""
 
 NEIGHBORS_SCHEMA = pa.schema(
     [
@@ -71,26 +71,28 @@ class Mined:
     n_sampled: int = 0
 
 
-def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_candidates: int = 128) -> Mined:
+def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_candidates: int = 384) -> Mined:
     """Find the nearest neighbours of every ECG over the whole store, with and without those of its own patient.
 
-    Candidates come from an exact search by the Euclidean distance of typical beats (or of features), so that memory
-    does not grow with the square of the store; these are compared by `distance`. An interrupted run goes on where it
+    Candidates come from a blocked search by a Euclidean distance, so that memory does not grow with the square of the
+    store, and are then compared by `distance`. For "beat-euclidean" and "features" that search is exact; for "beat-dtw"
+    it is among sketches of the beats, and the recall is measured. An interrupted run goes on where it
     stopped; a finished one with the same settings and the same ECGs is left as it is.
 
     Args:
         store: The archive.
         distance: "beat-euclidean", "beat-dtw" or "features".
         n_neighbors: Of each ECG, >= 1.
-        n_candidates: Compared exactly, >= n_neighbors; more only where `distance` is not the one that is searched by.
+        n_candidates: Compared exactly for "beat-dtw", >= n_neighbors.
 
     Raises:
         SettingsError: Another distance, or numbers that do not fit.
         StoreError: The store has fewer than two ECGs that can be compared, or cannot be written.
     """
-    if distance not in SEARCHED_BY:
-        known = list(SEARCHED_BY)
-        raise SettingsError(f"an archive is mined by {', '.join(known)}, got {distance!r}{suggest(distance, known)}")
+    if distance not in MINED_BY:
+        raise SettingsError(
+            f"an archive is mined by {', '.join(MINED_BY)}, got {distance!r}{suggest(distance, MINED_BY)}"
+        )
     if not 1 <= n_neighbors <= n_candidates:
         raise SettingsError(f"expected 1 <= neighbors <= candidates, got {n_neighbors} and {n_candidates}")
     plan = Mined(distance, n_neighbors, n_candidates, store.fingerprint)
@@ -100,7 +102,7 @@ def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_c
         return found
     aside = store.path / "neighbors" / INCOMING / distance
     _begin(aside, plan)
-    archive = prepare_archive(store, distance=SEARCHED_BY[distance], file=aside / "prepared.npy")
+    archive = prepare_archive(store, distance=distance, folder=aside)
     if len(archive.rows) < 2:
         raise StoreError(f"{store.path}: {len(archive.rows)} ECGs have a typical beat, neighbours need two or more")
     ids = store.ecgs["ecg_id"].to_numpy(zero_copy_only=False)[archive.rows].astype(np.str_)
@@ -159,7 +161,7 @@ def _write(path: Path, table: pa.Table, metadata: dict[str, str]) -> None:
 
 def _find(archive: Archive, anchors: NDArray[np.int64], ids: NDArray[np.str_], plan: Mined) -> pa.Table:
     tables = []
-    n_searched = plan.n_candidates if plan.distance != SEARCHED_BY[plan.distance] else plan.n_neighbors + _MARGIN
+    n_searched = _count_searched(plan)
     for others_only in (False, True):
         near, _ = find_nearest(
             anchors, archive.vectors, archive.patients, n_nearest=n_searched, other_patients=others_only
@@ -184,6 +186,11 @@ def _find(archive: Archive, anchors: NDArray[np.int64], ids: NDArray[np.str_], p
             ).cast(NEIGHBORS_SCHEMA)
         )
     return pa.concat_tables(tables)
+
+
+def _count_searched(plan: Mined) -> int:
+    """Candidates for each ECG: a few more than neighbours where the search is by the distance itself."""
+    return plan.n_candidates if plan.distance == "beat-dtw" else plan.n_neighbors + _MARGIN
 
 
 def _rank(
@@ -215,7 +222,7 @@ def _measure_recall(archive: Archive, plan: Mined) -> Mined:
     """Compare a sample of ECGs with the whole archive, and say how many of their true neighbours were found."""
     n = len(archive.rows)
     sample = np.unique(np.linspace(0, n - 1, min(_N_SAMPLED, n)).astype(np.int64))
-    n_searched = plan.n_candidates if plan.distance != SEARCHED_BY[plan.distance] else plan.n_neighbors + _MARGIN
+    n_searched = _count_searched(plan)
     shares: dict[bool, list[float]] = {False: [], True: []}
     everybody = np.arange(n)
     for anchor in sample.tolist():
