@@ -211,6 +211,30 @@ def mine(
         typer.echo(f"recall of the true neighbours among {pool}: {said} (exact search for {found.n_sampled} ECGs)")
 
 
+@app.command("study-distances", epilog="Example: hemometric study-distances cohort --labels truth --out distances")
+def study_of_distances(
+    store: StoreArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR")],
+    target: Annotated[str, typer.Option(help="mpcwp, mpap, rap or co.")] = "mpcwp",
+    labels: Annotated[
+        Literal["links", "truth"], typer.Option(help="links, or truth: every visit of a simulated store.")
+    ] = "links",
+    ecgs: Annotated[int, typer.Option(min=50, help="Sampled at most.")] = 800,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Measure what each distance knows of a pressure: table.md and a figure."""
+    from hemometric.neighbors import plot_study, study_distances, study_text
+    from hemometric.store import Store
+
+    opened = Store.open(store)
+    known = study_distances(opened, target=target, labels=labels, n_ecgs=ecgs, seed=seed)
+    table = study_text(known, target=target)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "table.md").write_text(table + "\n", encoding="utf-8")
+    plot_study(known, out / "distances.png", target=target, simulated=opened.simulated)
+    typer.echo(table)
+
+
 @app.command(epilog="Example: hemometric verify archive")
 def verify(store: StoreArgument) -> None:
     """Check every shard and table of a store against its hash."""
