@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 import hemometric
 from hemometric.ecg import INDEPENDENT_ROWS
 from hemometric.simulation import normal_beats
-from hemometric.simulation.normal_beats import N_NORMAL, P_DURATION_S, QRS, QRS_MEASURED_S, P, T, place_normal_waves
+from hemometric.simulation.normal_beats import (
+    FROM_LEADS,
+    N_NORMAL,
+    P_DURATION_S,
+    QRS,
+    QRS_MEASURED_S,
+    P,
+    T,
+    frontal_axis_deg,
+    place_normal_waves,
+    spatial_angle_deg,
+)
 from hemometric.waveform import FEATURES, bandpass, describe, median_beat
 from hemometric.waveform.beats import beat_window
 from validation.ptbxl_normals import normals
@@ -69,6 +80,7 @@ def fit(data: Path) -> dict[str, Floats]:
             ages.append(ecg.age_years)
             women.append(ecg.female)
     beats = np.array(amplitudes)
+    _print_usual(beats, np.array(ages), np.array(women, dtype=np.float64))
     usual_sizes = []
     for wave in (QRS, T, P):  # size is drawn elsewhere: what is fitted is shape
         size = np.sqrt(np.mean(beats[..., wave] ** 2, axis=(1, 2)))
@@ -96,6 +108,24 @@ def fit(data: Path) -> dict[str, Floats]:
         "factors": factors.reshape(n_factors, *shape),
         "sizes": np.array(usual_sizes),
     }
+
+
+def _print_usual(beats: Floats, ages: Floats, women: Floats) -> None:
+    """Print what `hemometric.simulation.morphology` takes from these ECGs: sizes and angles by age and sex."""
+    design = np.column_stack([np.ones(len(ages)), (ages - 60.0) / 10.0, women])
+    dipole = FROM_LEADS @ beats
+    quantities = {
+        "log size of QRS": np.log(np.sqrt(np.mean(beats[..., QRS] ** 2, axis=(1, 2)))),
+        "log size of T": np.log(np.sqrt(np.mean(beats[..., T] ** 2, axis=(1, 2)))),
+        "frontal axis, degrees": frontal_axis_deg(dipole),
+        "QRS-T angle, degrees": spatial_angle_deg(dipole),
+    }
+    for name, values in quantities.items():
+        slopes = np.linalg.lstsq(design, values, rcond=None)[0]
+        rest = np.std(values - design @ slopes)
+        print(f"{name}: man of 60 {slopes[0]:.3f}, per decade {slopes[1]:+.3f}, woman {slopes[2]:+.3f}, SD {rest:.3f}")
+    r = np.corrcoef(quantities["log size of QRS"], quantities["log size of T"])[0, 1]
+    print(f"r of the log sizes of QRS and T: {r:.2f}")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hemometric.distances import pairwise
 from hemometric.errors import SettingsError, StoreError
 from hemometric.neighbors import MINED_BY, NEIGHBORS_SCHEMA, mine, read_mined, step
+from hemometric.simulation import CohortSettings, VisitSettings, simulate
 from hemometric.store import Store
 
 
@@ -80,6 +81,33 @@ def test_an_interrupted_run_of_another_plan_is_not_gone_on_with(store, monkeypat
     (folder / "plan.json").write_text(json.dumps({"distance": "features"}))
     (folder / "part-000000000000.parquet").write_bytes(b"of another plan")
     assert mine(store, distance="features", n_neighbors=2).n_ecgs == len(store)
+
+
+def test_the_parts_of_another_distance_that_was_interrupted_are_kept(store):
+    other = store.path / "neighbors" / ".incoming" / "beat-dtw"
+    other.mkdir(parents=True)
+    (other / "part-000000000000.parquet").write_bytes(b"of another distance")
+    mine(store, distance="features", n_neighbors=2)
+    assert (other / "part-000000000000.parquet").exists()
+    assert not (other.parent / "features").exists()
+
+
+def test_a_store_of_one_patient_has_no_neighbours_among_others(tmp_path):
+    settings = CohortSettings(n_patients=1, seed=3, sampling_rate_hz=100.0, visits=VisitSettings(ecgs=(0.0, 0.0, 1.0)))
+    simulate(tmp_path / "one", settings=settings)
+    one = Store.open(tmp_path / "one")
+    mined = mine(one, distance="beat-dtw", n_neighbors=2)
+    rows = pq.read_table(file_of(one, "beat-dtw")).to_pylist()
+    assert mined.recall == 1.0
+    assert mined.recall_others is None
+    assert rows
+    assert not any(row["others_only"] for row in rows)
+
+
+def test_a_store_that_cannot_be_written_is_said(store):
+    (store.path / "neighbors").write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match="neighbors"):
+        mine(store, distance="features")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The step that finds each ECG's nearest neighbours over the whole store: `neighbors/<distance>.parquet`."""
 
+import contextlib
 import io
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +24,7 @@ from hemometric.neighbors.search import find_nearest
 from hemometric.progress import say, track
 from hemometric.settings import suggest
 from hemometric.store import INCOMING, Store
-from hemometric.store.durable import publish, write_aside
+from hemometric.store.durable import cannot_write, publish, write_aside
 
 MINED_BY = ("beat-dtw", "beat-euclidean", "features")
 """Distances that an archive can be mined by."""
@@ -76,8 +79,8 @@ def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_c
 
     Candidates come from a blocked search by a Euclidean distance, so that memory does not grow with the square of the
     store, and are then compared by `distance`. For "beat-euclidean" and "features" that search is exact; for "beat-dtw"
-    it is among sketches of the beats, and the recall is measured. An interrupted run goes on where it
-    stopped; a finished one with the same settings and the same ECGs is left as it is.
+    it is among sketches of the beats, and the recall is measured. An interrupted run goes on where it stopped; a
+    finished one with the same settings and the same ECGs is left as it is.
 
     Args:
         store: The archive.
@@ -90,9 +93,7 @@ def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_c
         StoreError: The store has fewer than two ECGs that can be compared, or cannot be written.
     """
     if distance not in MINED_BY:
-        raise SettingsError(
-            f"an archive is mined by {', '.join(MINED_BY)}, got {distance!r}{suggest(distance, MINED_BY)}"
-        )
+        raise SettingsError(f"an archive cannot be mined by {distance!r}{suggest(distance, MINED_BY)}")
     if not 1 <= n_neighbors <= n_candidates:
         raise SettingsError(f"expected 1 <= neighbors <= candidates, got {n_neighbors} and {n_candidates}")
     plan = Mined(distance, n_neighbors, n_candidates, store.fingerprint)
@@ -112,12 +113,13 @@ def mine(store: Store, *, distance: str = "beat-dtw", n_neighbors: int = 16, n_c
         part = aside / f"part-{start:012d}.parquet"
         if not part.exists():
             anchors = np.arange(start, min(start + _ANCHORS_AT_ONCE, len(archive.rows)))
-            _write(part, _find(archive, anchors, ids, plan), {})
+            _write(part, _find(archive, anchors, ids, plan))
         parts.append(part)
     mined = _measure_recall(archive, plan)
-    table = pa.concat_tables([pq.read_table(part) for part in parts])
-    _write(path, table, {"hemometric": json.dumps(asdict(mined))})
-    shutil.rmtree(aside.parent, ignore_errors=True)
+    _join(parts, path, mined)
+    shutil.rmtree(aside, ignore_errors=True)
+    with contextlib.suppress(OSError):  # parts of another distance stay
+        aside.parent.rmdir()
     return mined
 
 
@@ -147,15 +149,35 @@ def _begin(aside: Path, plan: Mined) -> None:
         say(f"going on after {len(list(aside.glob('part-*')))} finished parts")
         return
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(aside, error) from error
     write_aside(note, [text.encode()])
 
 
-def _write(path: Path, table: pa.Table, metadata: dict[str, str]) -> None:
+def _write(path: Path, table: pa.Table) -> None:
     sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     aside = path.with_name(f".{path.name}.part")
     write_aside(aside, [sink.getvalue()])
+    publish(aside, path)
+
+
+def _join(parts: Sequence[Path], path: Path, mined: Mined) -> None:
+    """Write the parts as one file with what `mined` says of them, one part in memory at a time."""
+    aside = path.with_name(f".{path.name}.part")
+    schema = NEIGHBORS_SCHEMA.with_metadata({"hemometric": json.dumps(asdict(mined))})
+    try:
+        with aside.open("wb") as file:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for part in parts:
+                    writer.write_table(pq.read_table(part).cast(schema))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
     publish(aside, path)
 
 

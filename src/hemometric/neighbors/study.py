@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -52,7 +53,7 @@ def study_distances(
     store: Store,
     *,
     target: str = "mpcwp",
-    labels: str = "links",
+    labels: Literal["links", "truth"] = "links",
     distances: Sequence[str] = ("euclidean", "dtw", "beat-euclidean", "beat-dtw", "features"),
     n_ecgs: int = 800,
     seed: int = 0,
@@ -74,7 +75,7 @@ def study_distances(
     unknown = [name for name in distances if name not in DISTANCES]
     if unknown:
         raise SettingsError(f"unknown distance {unknown[0]!r}: expected one of {', '.join(DISTANCES)}")
-    labeled = measured_labels(store, target, source="truth" if labels == "truth" else "links")
+    labeled = measured_labels(store, target, source=labels)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(labeled), min(n_ecgs, len(labeled)), replace=False))
     if len(chosen) < 50:
