@@ -56,6 +56,10 @@ def test_rank_n_contrast_of_equal_embeddings_counts_the_ranks():
     assert rank_n_contrast(torch.ones(8, 3), labels).item() == pytest.approx(math.log(math.factorial(7)) / 7)
 
 
+def test_rank_n_contrast_of_equal_labels_has_no_order_to_rank():
+    assert rank_n_contrast(torch.ones(8, 3), torch.full((8,), 15.0)).item() == pytest.approx(math.log(7))
+
+
 def test_rank_n_contrast_rewards_the_order_of_the_labels():
     labels = torch.arange(8.0)
     ordered = torch.stack([labels, torch.zeros(8)], dim=1)

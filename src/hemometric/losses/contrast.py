@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hemometric.losses.precision import products, unit_rows
 
@@ -41,8 +42,7 @@ def multi_positive_info_nce(
     anchors = n_positives > 0
     if not bool(anchors.any()):
         raise ValueError("no row has a positive that is not excluded: nothing to pull together")
-    # Rows that are no anchors hide nothing: if all their pairs were hidden, their unused gradient would be NaN.
-    log_probability = _log_probability(embeddings, hidden & anchors[:, None], temperature)
+    log_probability = _log_probability(embeddings, hidden, temperature)
     per_anchor = -log_probability.masked_fill(~attracting, 0.0).sum(dim=1) / n_positives.clamp(min=1)
     return per_anchor[anchors].mean()
 
@@ -126,8 +126,8 @@ def check_temperature(temperature: float) -> None:
 def _log_probability(embeddings: Tensor, hidden: Tensor, temperature: float) -> Tensor:
     """Log-probability (n, n) that row i picks row j, in proportion to exp(z_i.z_j / t), by no pair that is hidden."""
     points = unit_rows(embeddings)
-    similarity = (products(points, points) / temperature).masked_fill(hidden, -torch.inf)
-    return similarity - torch.logsumexp(similarity, dim=1, keepdim=True)
+    similarity = products(points, points) / temperature
+    return functional.log_softmax(similarity.masked_fill(hidden, -torch.inf), dim=1)
 
 
 def _pairs(name: str, marked: Tensor, n: int, *, symmetric: bool) -> Tensor:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hemometric.losses.contrast import check_temperature, nt_xent
 from hemometric.losses.precision import products, unit_rows
@@ -38,9 +39,7 @@ def clocs(first: Tensor, second: Tensor, patient_codes: Tensor, *, temperature: 
             f" got {tuple(first.shape)}, {tuple(second.shape)}, {tuple(patient_codes.shape)}"
         )
     similarity = products(unit_rows(first), unit_rows(second)) / temperature
-    forth = similarity - torch.logsumexp(similarity, dim=1, keepdim=True)
-    back = similarity - torch.logsumexp(similarity, dim=0, keepdim=True)
-    surprise = -(forth + back) / 2
+    surprise = -(functional.log_softmax(similarity, dim=1) + functional.log_softmax(similarity, dim=0)) / 2
     of_one_ecg = surprise.diagonal().mean()
     itself = torch.eye(n, dtype=torch.bool, device=similarity.device)
     others = (patient_codes[:, None] == patient_codes[None, :]) & ~itself
