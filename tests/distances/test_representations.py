@@ -4,8 +4,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from hemometric.distances.representations import LARGEST_DEVIATION, align_to_r, to_beats, to_features
-from hemometric.ecg import derive_leads
+from hemometric.distances.representations import LARGEST_DEVIATION, align_to_r, to_beats, to_features, to_strips
+from hemometric.ecg import INDEPENDENT_ROWS, derive_leads
 from hemometric.simulation import CohortSettings, draw_people, render_people
 from hemometric.waveform import FEATURES, find_r_peaks, median_beat
 
@@ -21,9 +21,30 @@ def test_a_beat_has_its_r_peak_at_the_same_sample_whatever_the_rate(ecgs):
     beats = to_beats(ecgs, 500.0)
     assert beats.shape == (6, 12, 140)
     whole = median_beat(ecgs[0], sampling_rate_hz=500.0)
-    np.testing.assert_allclose(beats[0, :, 50], whole[:, 125], atol=1e-6)
+    np.testing.assert_allclose(beats[0, INDEPENDENT_ROWS, 50], whole[INDEPENDENT_ROWS, 125], atol=1e-6)
     half = to_beats(np.ascontiguousarray(ecgs[:, :, ::2]), 250.0)
     assert np.corrcoef(beats.ravel(), half.ravel())[0, 1] > 0.98
+
+
+def test_the_typical_beat_obeys_einthoven_where_the_ecg_does(ecgs):
+    beats = to_beats(ecgs, 500.0)
+    np.testing.assert_allclose(beats, derive_leads(beats[:, INDEPENDENT_ROWS]), atol=1e-6)
+    free = ecgs.copy()
+    free[:, 2] = ecgs[:, 7]
+    np.testing.assert_allclose(to_beats(free, 500.0)[0, 2, 50], median_beat(free[0], sampling_rate_hz=500.0)[2, 125])
+
+
+def test_strips_are_filtered_and_slow_and_keep_the_laws_of_the_leads(ecgs):
+    time = np.arange(ecgs.shape[2]) / 500.0
+    wandering = ecgs + np.sin(2 * np.pi * 0.05 * time).astype(np.float32)
+    strips, wandered = to_strips(ecgs, 500.0), to_strips(wandering, 500.0)
+    assert strips.shape == (6, 12, 500)
+    np.testing.assert_allclose(wandered, strips, atol=0.05)
+    np.testing.assert_allclose(strips, derive_leads(strips[:, INDEPENDENT_ROWS]), atol=1e-5)
+
+
+def test_strips_that_are_slow_already_stay_at_their_rate():
+    assert to_strips(np.zeros((1, 12, 250), np.float32), 25.0).shape == (1, 12, 250)
 
 
 def test_an_ecg_without_beats_is_named():

@@ -43,7 +43,7 @@ def dtw(x: FloatArray, y: FloatArray | None = None, *, radius: int, n_threads: i
     """
     if len(x) == 0 or (y is not None and len(y) == 0):
         return np.zeros((len(x), len(x) if y is None else len(y)), dtype=np.float32)
-    if _obeys_einthoven(x) and (y is None or _obeys_einthoven(y)):
+    if obeys_einthoven(x) and (y is None or obeys_einthoven(y)):
         x = whiten_independent(x[:, INDEPENDENT_ROWS])
         y = None if y is None else whiten_independent(y[:, INDEPENDENT_ROWS])
     groups = _interleave(x if y is None else y)
@@ -130,8 +130,12 @@ def radius_of_band(band_ms: float | None, *, n_samples: int, sampling_rate_hz: f
     return round(band_ms / 1000.0 * sampling_rate_hz)
 
 
-def _obeys_einthoven(x: FloatArray) -> bool:
-    """Whether twelve leads hold no more than eight, to the rounding of float32 (Einthoven 1913, Goldberger 1942)."""
+def obeys_einthoven(x: FloatArray) -> bool:
+    """Whether twelve leads hold no more than eight, to the rounding of float32 (Einthoven 1913, Goldberger 1942).
+
+    Args:
+        x: Shape (n, n_leads, n_samples).
+    """
     if x.shape[1] != len(LEADS):
         return False
     residual = np.matmul(LEADS_FROM_INDEPENDENT[2:6, :2], x[:, :2]) - x[:, 2:6]

@@ -1,5 +1,7 @@
 """The nearest of many vectors: exact, in blocks, so that no n x n matrix is ever held."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,43 +11,54 @@ Rows = NDArray[np.int64]
 _COLUMNS = 4096
 
 
+class Nearest(NamedTuple):
+    """The nearest of each anchor, nearest first; -1 where there are not as many.
+
+    Attributes:
+        of_all: Shape (a, k), rows, whoever's they are.
+        of_others: Shape (a, k), rows of other patients.
+    """
+
+    of_all: Rows
+    of_others: Rows
+
+
 def find_nearest(
-    anchors: Rows, vectors: Floats, patients: Rows, *, n_nearest: int, other_patients: bool
-) -> tuple[Rows, Floats]:
+    anchors: Rows, vectors: Floats, patients: Rows, *, n_nearest: int, columns: Rows | None = None
+) -> Nearest:
     """Find the nearest vectors of each anchor by the Euclidean distance, itself left out.
 
-    Squared distances come from one matrix product a block, in float32: among candidates whose distances agree to about
+    Squared distances come from one matrix product a block, in float32: among vectors whose distances agree to about
     a millionth of the squared lengths, the choice is that of rounding. Ask for a few more than are needed and compare
-    these exactly.
+    these exactly. Threads may call this at once; the work of one call is done by one.
 
     Args:
         anchors: Shape (a,), rows of `vectors`.
         vectors: Shape (n, d); may be a memory map.
         patients: Shape (n,), a number for each patient.
-        n_nearest: At most so many.
-        other_patients: Leave out vectors of the anchor's patient.
-
-    Returns:
-        Rows, shape (a, n_nearest), nearest first, and squared distances; -1 and infinity where there are not as many.
+        n_nearest: At most so many of either kind.
+        columns: Shape (m,), the rows that are looked at, rising; None for all.
     """
+    from hemometric.neighbors.search_kernel import keep_nearest
+
     wanted = vectors[anchors].astype(np.float32)
-    lengths = np.einsum("id,id->i", wanted, wanted)
-    best = np.full((len(anchors), n_nearest), np.inf, dtype=np.float32)
-    rows = np.full((len(anchors), n_nearest), -1, dtype=np.int64)
-    for start in range(0, len(vectors), _COLUMNS):
-        block = np.asarray(vectors[start : start + _COLUMNS], dtype=np.float32)
-        here = np.arange(start, start + len(block))
-        squared = lengths[:, None] + np.einsum("id,id->i", block, block) - 2.0 * (wanted @ block.T)
-        if other_patients:
-            squared[patients[anchors][:, None] == patients[here]] = np.inf
-        else:
-            squared[anchors[:, None] == here] = np.inf
-        both = np.concatenate([best, squared], axis=1)
-        both_rows = np.concatenate([rows, np.broadcast_to(here, squared.shape)], axis=1)
-        near = np.argpartition(both, n_nearest - 1, axis=1)[:, :n_nearest]
-        near.sort(axis=1)
-        order = np.argsort(np.take_along_axis(both, near, axis=1), axis=1, kind="stable")
-        near = np.take_along_axis(near, order, axis=1)
-        best, rows = np.take_along_axis(both, near, axis=1), np.take_along_axis(both_rows, near, axis=1)
-    rows[~np.isfinite(best)] = -1
-    return rows, np.maximum(best, 0.0)
+    lengths = np.einsum("id,id->i", wanted, wanted)[:, None]
+    shape = (len(anchors), n_nearest)
+    distances = (np.full(shape, np.inf, dtype=np.float32), np.full(shape, np.inf, dtype=np.float32))
+    rows = (np.full(shape, -1, dtype=np.int64), np.full(shape, -1, dtype=np.int64))
+    looked_at = np.arange(len(vectors)) if columns is None else columns
+    for start in range(0, len(looked_at), _COLUMNS):
+        here = looked_at[start : start + _COLUMNS]
+        # A slice of a memory map is not copied, a list of rows is.
+        block = vectors[here] if columns is not None else vectors[start : start + _COLUMNS]
+        squared = wanted @ block.T
+        squared *= -2.0
+        squared += lengths
+        squared += np.einsum("id,id->i", block, block)
+        keep_nearest(squared, anchors, here, patients, distances, rows)
+    return Nearest(*(_in_order(d, r) for d, r in zip(distances, rows, strict=True)))
+
+
+def _in_order(distances: Floats, rows: Rows) -> Rows:
+    order = np.lexsort((rows, distances), axis=1)
+    return np.take_along_axis(rows, order, axis=1)

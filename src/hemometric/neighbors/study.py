@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from hemometric.distances import DISTANCES, pairwise
+from hemometric.distances.representations import STRIP_RATE_HZ, to_strips
 from hemometric.errors import SettingsError
 from hemometric.labels import measured_labels
 from hemometric.progress import say
 from hemometric.store import Store
-from hemometric.waveform import bandpass, resample
 
 Floats = NDArray[np.float64]
 
-STRIPS_HZ = {"euclidean": 100.0, "dtw": 50.0, "soft-dtw": 25.0}
-"""Rates at which whole strips are compared here; they are filtered to 0.5-40 Hz before."""
+STRIPS_HZ = {"euclidean": 100.0, "dtw": STRIP_RATE_HZ, "soft-dtw": 25.0}
+"""Rates at which whole strips are compared here."""
 
-_BAND_HZ = (0.5, 40.0)
 _N_NEIGHBORS = 16
 _N_BOOTSTRAP = 500
 
@@ -124,11 +123,7 @@ def plot_study(known: Sequence[Known], path: Path, *, target: str, simulated: bo
 
 def _compare(ecgs: NDArray[np.float32], name: str, rate_hz: float) -> NDArray[np.float32]:
     if name in STRIPS_HZ:
-        wanted_hz = min(STRIPS_HZ[name], rate_hz)
-        filtered = bandpass(
-            ecgs, sampling_rate_hz=rate_hz, low_hz=_BAND_HZ[0], high_hz=min(_BAND_HZ[1], 0.45 * rate_hz)
-        )
-        ecgs, rate_hz = resample(filtered, from_hz=rate_hz, to_hz=wanted_hz), wanted_hz
+        ecgs, rate_hz = to_strips(ecgs, rate_hz, to_hz=STRIPS_HZ[name]), min(STRIPS_HZ[name], rate_hz)
     return pairwise(ecgs, distance=name, sampling_rate_hz=rate_hz)
 
 

@@ -67,5 +67,5 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
     """The error to raise where the operating system refused a write."""
     return StoreError(
         f"{path}: cannot be written ({error.strerror or error}); free space or mend the permissions, then go on "
-        "with --resume: finished shards are kept"
+        "(where the command has it with --resume): what is finished is kept"
     )

@@ -1,0 +1,128 @@
+"""Commands that learn, judge and estimate."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hemometric.cli.app import (
+    ConfigOption,
+    ResumeOption,
+    RunArgument,
+    SetOption,
+    StoreArgument,
+    app,
+    chosen_device,
+    need_torch,
+)
+from hemometric.errors import ReadError
+from hemometric.progress import say
+
+
+@app.command(epilog="Example: hemometric pretrain archive --objective pclr --out runs/pclr --set n_passes=500000")
+def pretrain(
+    store: StoreArgument,
+    out: Annotated[Path, typer.Option(metavar="RUN")],
+    objective: Annotated[str, typer.Option(help="pclr, dml-dtw or dml-euclidean.")] = "pclr",
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    resume: ResumeOption = False,
+) -> None:
+    """Learn a representation of the store's ECGs without labels."""
+    need_torch("pretrain")
+    from hemometric.settings import PretrainSettings, load_settings
+    from hemometric.store import Store
+    from hemometric.training import pretrain as run_pretraining
+
+    chosen = load_settings(PretrainSettings, config=config, overrides=[f"objective={objective}", *(settings or [])])
+    run_pretraining(Store.open(store), out=out, settings=chosen, resume=resume, device=chosen_device())
+    typer.echo(f"{out}: pretrained; next: hemometric finetune {store} --from {out} --target mpcwp --out RUN")
+
+
+@app.command(
+    epilog="Example: hemometric finetune archive --from runs/pclr --target mpcwp --labels 300 --out runs/mpcwp"
+)
+def finetune(
+    store: StoreArgument,
+    source: Annotated[str, typer.Option("--from", metavar="RUN|none", help="A pretrained run; none: from scratch.")],
+    target: Annotated[str, typer.Option(help="mpcwp, mpap, rap or co.")],
+    out: Annotated[Path, typer.Option(metavar="RUN")],
+    labels: Annotated[int | None, typer.Option(min=1, help="Use only N labeled training patients.")] = None,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Train only the heads.")] = False,
+    baselines: Annotated[bool, typer.Option(help="Also fit the baselines that the report needs.")] = True,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    resume: ResumeOption = False,
+) -> None:
+    """Fit an estimate of a pressure or flow on the labeled ECGs of a store."""
+    need_torch("finetune")
+    from hemometric.evaluation import fit_baselines
+    from hemometric.settings import FinetuneSettings, load_settings
+    from hemometric.store import Store
+    from hemometric.training import finetune as run_finetuning
+
+    named = [f"target={target}", *([f"n_labels={labels}"] if labels else []), *(["freeze=true"] if freeze else [])]
+    chosen = load_settings(FinetuneSettings, config=config, overrides=[*named, *(settings or [])])
+    opened = Store.open(store)
+    start: Path | Literal["none", "random"]
+    start = "none" if source == "none" else "random" if source == "random" else Path(source)
+    run_finetuning(opened, source=start, out=out, settings=chosen, resume=resume, device=chosen_device())
+    if baselines:
+        fit_baselines(out, opened, device=chosen_device())
+    typer.echo(f"{out}: fine-tuned; next: hemometric evaluate {out} --store {store} --out REPORT")
+
+
+@app.command(epilog="Example: hemometric evaluate runs/mpcwp --store archive --out report")
+def evaluate(
+    run_path: RunArgument,
+    store: Annotated[Path, typer.Option(metavar="STORE")],
+    out: Annotated[Path, typer.Option(metavar="REPORT")],
+    split: Annotated[str, typer.Option(help="test, or a split of splits.csv.")] = "test",
+    labels: Annotated[
+        Literal["links", "truth"],
+        typer.Option(help="links: ECGs with a linked label; truth: every visit's measurement (simulated stores only)."),
+    ] = "links",
+) -> None:
+    """Judge a run against baselines on patients that it never saw: report.json and report.html."""
+    need_torch("evaluate")
+    from hemometric.evaluation import evaluate as run_evaluation
+    from hemometric.store import Store
+
+    run_evaluation(run_path, Store.open(store), out=out, split=split, labels=labels)
+    typer.echo(f"{out / 'report.html'}")
+
+
+@app.command(epilog="Example: hemometric embed runs/pclr archive --out embeddings.parquet")
+def embed(
+    run_path: RunArgument,
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A store, a folder with ECGs, or one ECG file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.parquet")],
+) -> None:
+    """Write the embedding of every ECG of a store or folder to a parquet table."""
+    need_torch("embed")
+    from hemometric.inference import embed as run_embedding
+
+    n_embedded, n_refused = run_embedding(run_path, source, out=out, device=chosen_device())
+    refused = f", {n_refused:,} refused (see above)" if n_refused else ""
+    typer.echo(f"{out}: {n_embedded:,} embeddings{refused}")
+
+
+@app.command(epilog="Example: hemometric predict runs/mpcwp ecg.dcm record.hea --json")
+def predict(
+    run_path: RunArgument,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="ECGs in any supported format.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of text.")] = False,
+) -> None:
+    """Estimate the run's target for ECG files, or say why an ECG is refused."""
+    need_torch("predict")
+    from hemometric.inference import Predictor, predictions_json, predictions_text
+
+    predictor = Predictor.load(run_path, device=chosen_device())
+    answers = [(path, predictor.predict_file(path)) for path in files]
+    typer.echo(predictions_json(answers) if as_json else predictions_text(answers))
+    refused = [(path, answer) for path, answer in answers if answer.refused]
+    if len(refused) == len(answers):
+        path, answer = refused[0]
+        raise ReadError(path, answer.reason or "refused", code="refused")
+    for path, answer in refused:
+        say(f"{path}: refused: {answer.reason}")
