@@ -30,6 +30,30 @@ def test_dtw_equals_dtaidistance(radius, n_leads):
             assert ours[i, j] == pytest.approx(theirs, rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize("radius", [0, 3, 500])
+@pytest.mark.parametrize(
+    "x",
+    [
+        random_ecgs(4, 12, 1),
+        np.full((4, 12, 30), 0.7, np.float32),
+        np.arange(4.0, dtype=np.float32).repeat(360).reshape(4, 12, 30),
+    ],
+    ids=["one sample", "all the same", "constant, each at its own level"],
+)
+def test_dtw_equals_dtaidistance_where_there_is_little_to_warp(x, radius):
+    ours = pairwise(x, x.copy(), distance="dtw", sampling_rate_hz=RATE, band_ms=1000 * radius / RATE)
+    theirs = [[dtw_ndim.distance(a.T.astype(float), b.T.astype(float), window=radius + 1) for b in x] for a in x]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 23), (16, 16), (33, 2)])
+def test_x_to_y_is_y_to_x_transposed_to_the_last_bit_though_both_are_computed(n, m):
+    x, y = random_ecgs(n, n_samples=61), random_ecgs(m, n_samples=61, seed=4)
+    there = pairwise(x, y, distance="dtw", sampling_rate_hz=RATE, band_ms=240)
+    back = pairwise(y, x, distance="dtw", sampling_rate_hz=RATE, band_ms=240)
+    np.testing.assert_array_equal(there, back.T)
+
+
 def test_the_fast_version_equals_the_cost_of_the_plain_path():
     x, y = random_ecgs(3), random_ecgs(20, seed=1)
     fast = pairwise(x, y, distance="dtw", sampling_rate_hz=RATE, band_ms=200)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hemometric.distances import DISTANCES, pairwise, whiten_independent
+from hemometric.distances import DISTANCES, of_pairs, pairwise, whiten_independent
 from hemometric.ecg import derive_leads
 from hemometric.simulation import CohortSettings, draw_people, render_people
 
@@ -79,3 +79,32 @@ def test_what_is_typical_of_an_ecg_does_not_depend_on_where_it_begins(ecgs, dist
     early, late = ecgs[:, :, :2000], ecgs[:, :, 400:2400]
     between = pairwise(early, late, distance=distance, sampling_rate_hz=250.0)
     assert (between.argmin(axis=1) == np.arange(5)).all()
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_listed_pairs_have_the_distances_of_the_matrix(ecgs, distance):
+    strips = ecgs[:, :, :600] if DISTANCES[distance].prepare is None else ecgs
+    pairs = np.array([(4, 0), (1, 1), (0, 3), (4, 2), (0, 4), (0, 3)])
+    matrix = pairwise(strips, strips.copy(), distance=distance, sampling_rate_hz=250.0, band_ms=40.0)
+    for other in (strips, strips.copy()):
+        listed = of_pairs(strips, other, pairs, distance=distance, sampling_rate_hz=250.0, band_ms=40.0)
+        np.testing.assert_allclose(listed, matrix[tuple(pairs.T)], rtol=1e-6, atol=1e-6)
+    assert of_pairs(strips, strips, np.zeros((0, 2), int), distance=distance, sampling_rate_hz=250.0).shape == (0,)
+
+
+def test_dtw_of_listed_pairs_is_that_of_the_matrix_to_the_last_bit_either_way_round():
+    x = np.cumsum(np.random.default_rng(1).normal(size=(40, 8, 60)), axis=2).astype(np.float32)
+    rows = np.stack(np.triu_indices(40, 1), axis=1)
+    matrix = pairwise(x, distance="dtw", sampling_rate_hz=100.0, band_ms=60.0)
+    for pairs in (rows, rows[:, ::-1], rows[np.random.default_rng(2).permutation(len(rows))][:101]):
+        listed = of_pairs(x, x, pairs, distance="dtw", sampling_rate_hz=100.0, band_ms=60.0)
+        np.testing.assert_array_equal(listed, matrix[tuple(pairs.T)])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"), [(np.zeros(4, int), "shape"), (np.array([[0, 2]]), "below 2 and 2"), (np.array([[-1, 0]]), "-1")]
+)
+def test_pairs_that_are_not_there_are_refused(pairs, said):
+    x = np.zeros((2, 3, 20), np.float32)
+    with pytest.raises(ValueError, match=said):
+        of_pairs(x, x, pairs, distance="dtw", sampling_rate_hz=100.0)

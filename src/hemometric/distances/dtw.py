@@ -5,6 +5,7 @@ multivariate warping after Shokoohi-Yekta et al., DMKD 2017: one path for all le
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -53,6 +54,48 @@ def dtw(x: FloatArray, y: FloatArray | None = None, *, radius: int, n_threads: i
         return np.ascontiguousarray(out[:, : len(y)])
     below = np.tril(out[:, : len(x)], -1)
     return below + below.T
+
+
+def dtw_of_pairs(
+    x: FloatArray, y: FloatArray, pairs: NDArray[np.int64], *, radius: int, n_threads: int | None = None
+) -> FloatArray:
+    """Distances of listed pairs, the same to the last bit as in the matrix of `dtw`.
+
+    Sixteen pairs of one anchor are compared at once, so lists with many pairs of an anchor are the fastest.
+
+    Args:
+        x: Shape (n, n_leads, n_samples), mV, finite.
+        y: Shape (m, n_leads, n_samples), mV, finite.
+        pairs: Shape (p, 2), a row of `x` and one of `y`.
+        radius: As in `dtw`.
+        n_threads: As in `dtw`.
+
+    Returns:
+        Shape (p,), float32.
+    """
+    from hemometric.distances.dtw_kernel import compare
+
+    if not len(pairs):
+        return np.zeros(0, dtype=np.float32)
+    if obeys_einthoven(x) and obeys_einthoven(y):
+        x, y = (whiten_independent(ecgs[:, INDEPENDENT_ROWS]) for ecgs in (x, y))
+    _, n_channels, n_samples = x.shape
+    order = np.argsort(pairs[:, 0], kind="stable")
+    anchors, starts = np.unique(pairs[order, 0], return_index=True)
+    ends = np.append(starts[1:], len(pairs))
+    out = np.empty(len(pairs), dtype=np.float32)
+    channels, band = (0.0,) * n_channels, min(radius, n_samples - 1)
+
+    def call(k: int) -> None:
+        of_anchor = order[starts[k] : ends[k]]
+        groups = _interleave(y[pairs[of_anchor, 1]])
+        found = np.zeros((1, len(groups) * _N_LANES), dtype=np.float32)
+        anchor = np.ascontiguousarray(x[anchors[k]].T).reshape(1, n_samples * n_channels)
+        compare(anchor, groups, np.array([[0, len(groups)]]), band, channels, found)
+        out[of_anchor] = found[0, : len(of_anchor)]
+
+    _call_all(call, len(anchors), usable_threads() if n_threads is None else n_threads)
+    return out
 
 
 def whiten_independent(independent: NDArray[np.float32]) -> FloatArray:
@@ -189,17 +232,22 @@ def _compare(
     def call(k: int) -> None:
         compare(flat, groups, np.ascontiguousarray(tasks[k::n_calls]), radius, channels, out)
 
-    if threads == 1:
+    _call_all(call, n_calls, threads)
+    return out
+
+
+def _call_all(call: Callable[[int], None], n_calls: int, n_threads: int) -> None:
+    """Call with 0 to n_calls - 1, on several threads where there are several."""
+    if n_threads == 1:
         for k in range(n_calls):
             call(k)
-        return out
-    pool = ThreadPoolExecutor(threads)
+        return
+    pool = ThreadPoolExecutor(n_threads)
     try:
         for done in [pool.submit(call, k) for k in range(n_calls)]:
             done.result()
     finally:
         pool.shutdown(cancel_futures=True)
-    return out
 
 
 def usable_threads() -> int:

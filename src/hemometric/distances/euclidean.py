@@ -35,6 +35,27 @@ def euclidean(x: NDArray[np.float32], y: NDArray[np.float32] | None = None) -> N
     return out
 
 
+def euclidean_of_pairs(x: NDArray[np.float32], y: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Distances of listed pairs.
+
+    Args:
+        x: Shape (n, n_leads, n_samples), mV, finite.
+        y: Shape (m, n_leads, n_samples), mV, finite.
+        pairs: Shape (p, 2), a row of `x` and one of `y`.
+
+    Returns:
+        Shape (p,), float32, in mV.
+    """
+    left, right = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    out = np.empty(len(pairs), dtype=np.float32)
+    room = max(1, _BLOCK_BYTES // (8 * max(1, left.shape[1])))
+    for start in range(0, len(pairs), room):
+        i, j = pairs[start : start + room].T
+        difference = left[i].astype(np.float64) - right[j]
+        out[start : start + room] = np.sqrt(np.einsum("kd,kd->k", difference, difference))
+    return out
+
+
 def _squared(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Squared distances (n, m) of (n, d) to (m, d)."""
     scale = np.einsum("id,id->i", rows, rows)[:, None] + np.einsum("id,id->i", columns, columns)[None, :]

@@ -8,12 +8,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from hemometric.distances.dtw import dtw, radius_of_band
-from hemometric.distances.euclidean import euclidean
+from hemometric.distances.dtw import dtw, dtw_of_pairs, radius_of_band
+from hemometric.distances.euclidean import euclidean, euclidean_of_pairs
 from hemometric.distances.representations import BEAT_RATE_HZ, to_beats, to_features
-from hemometric.distances.soft import soft_dtw_divergence
+from hemometric.distances.soft import soft_dtw_divergence, soft_dtw_divergence_of_pairs
 
 FloatArray = NDArray[np.float32]
+Pairs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class Distance:
 
     Attributes:
         compare: (x, y or None, radius in samples, number of threads or None) -> (n, m), of prepared ECGs.
+        compare_pairs: (x, y, pairs (p, 2), radius in samples, number of threads or None) -> (p,), of prepared ECGs.
         prepare: (ECGs, rate) -> what is compared, shape (n, ..., n_samples); None: the strips as they are.
         prepared_hz: Rate of what `prepare` makes; None: that of the ECGs.
         invariances: What does not change the distance.
     """
 
     compare: Callable[[FloatArray, FloatArray | None, int, int | None], FloatArray]
+    compare_pairs: Callable[[FloatArray, FloatArray, Pairs, int, int | None], FloatArray]
     prepare: Callable[[FloatArray, float], FloatArray] | None
     prepared_hz: float | None
     invariances: str
@@ -45,16 +48,36 @@ def _soft_dtw(x: FloatArray, y: FloatArray | None, radius: int, n_threads: int |
     return soft_dtw_divergence(x, y, radius=radius, n_threads=n_threads)
 
 
+def _euclidean_pairs(x: FloatArray, y: FloatArray, pairs: Pairs, _radius: int, _n_threads: int | None) -> FloatArray:
+    return euclidean_of_pairs(x, y, pairs)
+
+
+def _dtw_pairs(x: FloatArray, y: FloatArray, pairs: Pairs, radius: int, n_threads: int | None) -> FloatArray:
+    return dtw_of_pairs(x, y, pairs, radius=radius, n_threads=n_threads)
+
+
+def _soft_dtw_pairs(x: FloatArray, y: FloatArray, pairs: Pairs, radius: int, n_threads: int | None) -> FloatArray:
+    return soft_dtw_divergence_of_pairs(x, y, pairs, radius=radius, n_threads=n_threads)
+
+
 DISTANCES: MappingProxyType[str, Distance] = MappingProxyType(
     {
-        "euclidean": Distance(_euclidean, None, None, "none; a shift of one beat makes equal ECGs strangers"),
-        "dtw": Distance(_dtw, None, None, "time, within the band; not rate beyond it, not amplitude"),
-        "soft-dtw": Distance(_soft_dtw, None, None, "as dtw, softly"),
-        "beat-euclidean": Distance(
-            _euclidean, to_beats, BEAT_RATE_HZ, "phase, rate and rhythm, but for what they do to the beat's shape"
+        "euclidean": Distance(
+            _euclidean, _euclidean_pairs, None, None, "none; a shift of one beat makes equal ECGs strangers"
         ),
-        "beat-dtw": Distance(_dtw, to_beats, BEAT_RATE_HZ, "as beat-euclidean, and time within the band"),
-        "features": Distance(_euclidean, to_features, None, "whatever is not measured: phase, noise, fine shape"),
+        "dtw": Distance(_dtw, _dtw_pairs, None, None, "time, within the band; not rate beyond it, not amplitude"),
+        "soft-dtw": Distance(_soft_dtw, _soft_dtw_pairs, None, None, "as dtw, softly"),
+        "beat-euclidean": Distance(
+            _euclidean,
+            _euclidean_pairs,
+            to_beats,
+            BEAT_RATE_HZ,
+            "phase, rate and rhythm, but for what they do to the beat's shape",
+        ),
+        "beat-dtw": Distance(_dtw, _dtw_pairs, to_beats, BEAT_RATE_HZ, "as beat-euclidean, and time within the band"),
+        "features": Distance(
+            _euclidean, _euclidean_pairs, to_features, None, "whatever is not measured: phase, noise, fine shape"
+        ),
     }
 )
 """Keys as on the command line."""
@@ -93,6 +116,54 @@ def pairwise(
         ValueError: Unknown distance, shapes that do not fit, samples that are not finite, a negative band or rate,
             fewer than one thread, an ECG without a typical beat.
     """
+    kind, left, right, radius = _prepare(x, y, distance, sampling_rate_hz, band_ms, n_threads)
+    return kind.compare(left, right, radius, n_threads)
+
+
+def of_pairs(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    pairs: NDArray[np.integer],
+    *,
+    distance: str,
+    sampling_rate_hz: float,
+    band_ms: float | None = None,
+) -> FloatArray:
+    """Distance of the ECGs of each listed pair: that which `pairwise` has in its matrix.
+
+    Args:
+        x: Shape (n, n_leads, n_samples), mV.
+        y: Shape (m, n_leads, n_samples), mV; may be `x`.
+        pairs: Shape (p, 2), a row of `x` and one of `y`; DTW is fastest where an ECG of `x` has many partners.
+        distance: As in `pairwise`.
+        sampling_rate_hz: Of both.
+        band_ms: As in `pairwise`.
+
+    Returns:
+        Shape (p,), float32.
+
+    Raises:
+        ValueError: As `pairwise`, or pairs of another shape, or a row that is not there.
+    """
+    listed = np.asarray(pairs, dtype=np.int64)
+    if listed.ndim != 2 or listed.shape[1] != 2:
+        raise ValueError(f"pairs must have shape (p, 2), got {listed.shape}")
+    if len(listed) and not ((listed >= 0) & (listed < [len(x), len(y)])).all():
+        raise ValueError(f"pairs must name rows below {len(x)} and {len(y)}, got {listed.min()} to {listed.max()}")
+    same = y is x
+    kind, left, right, radius = _prepare(x, None if same else y, distance, sampling_rate_hz, band_ms, None)
+    return kind.compare_pairs(left, left if right is None else right, listed, radius, None)
+
+
+def _prepare(
+    x: FloatArray,
+    y: FloatArray | None,
+    distance: str,
+    sampling_rate_hz: float,
+    band_ms: float | None,
+    n_threads: int | None,
+) -> tuple[Distance, FloatArray, FloatArray | None, int]:
+    """Check the call; the kind of distance, what is compared, and the radius of the band in samples of that."""
     kind = _find(distance)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads must be >= 1, got {n_threads}")
@@ -105,8 +176,7 @@ def pairwise(
         left = kind.prepare(left, sampling_rate_hz)
         right = None if right is None else kind.prepare(right, sampling_rate_hz)
     rate_hz = kind.prepared_hz or sampling_rate_hz
-    radius = radius_of_band(band_ms, n_samples=left.shape[2], sampling_rate_hz=rate_hz)
-    return kind.compare(left, right, radius, n_threads)
+    return kind, left, right, radius_of_band(band_ms, n_samples=left.shape[2], sampling_rate_hz=rate_hz)
 
 
 def _find(distance: str) -> Distance:

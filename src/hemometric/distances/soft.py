@@ -44,22 +44,53 @@ def soft_dtw_divergence(
     Raises:
         ValueError: `gamma` is not positive.
     """
+    right = x if y is None else y
+    if y is None:
+        pairs = np.stack(np.tril_indices(len(x), -1), axis=1)
+    else:
+        pairs = np.indices((len(x), len(right))).reshape(2, -1).T
+    out = np.zeros((len(x), len(right)), dtype=np.float32)
+    out[pairs[:, 0], pairs[:, 1]] = soft_dtw_divergence_of_pairs(
+        x, right, pairs.astype(np.int64), radius=radius, gamma=gamma, n_threads=n_threads
+    )
+    return out if y is not None else out + out.T
+
+
+def soft_dtw_divergence_of_pairs(
+    x: FloatArray,
+    y: FloatArray,
+    pairs: NDArray[np.int64],
+    *,
+    radius: int,
+    gamma: float = GAMMA_MV2,
+    n_threads: int | None = None,
+) -> FloatArray:
+    """Root of the soft-DTW divergence of listed pairs; see `soft_dtw_divergence`.
+
+    Args:
+        x: Shape (n, n_leads, n_samples), mV, finite.
+        y: Shape (m, n_leads, n_samples), mV, finite.
+        pairs: Shape (p, 2), a row of `x` and one of `y`.
+        radius: Largest |i - j| between matched samples, >= 0.
+        gamma: Softness, mV squared, > 0.
+        n_threads: As there.
+
+    Returns:
+        Shape (p,), float32, mV.
+
+    Raises:
+        ValueError: `gamma` is not positive.
+    """
     if not gamma > 0.0:
         raise ValueError(f"expected gamma > 0, got {gamma}")
     left = _by_time(x)
-    right = left if y is None else _by_time(y)
-    if y is None:
-        rows, columns = np.tril_indices(len(left), -1)
-    else:
-        rows, columns = (index.ravel() for index in np.indices((len(left), len(right))))
+    right = left if y is x else _by_time(y)
     band = _Band(radius, gamma, usable_threads() if n_threads is None else n_threads)
     own_left = _compare(left, left, _each_with_itself(len(left)), band)
-    own_right = own_left if y is None else _compare(right, right, _each_with_itself(len(right)), band)
-    between = _compare(left, right, np.stack([rows, columns], axis=1), band)
-    divergence = np.sqrt(np.maximum(between - 0.5 * (own_left[rows] + own_right[columns]), 0.0))
-    out = np.zeros((len(left), len(right)), dtype=np.float32)
-    out[rows, columns] = divergence
-    return out if y is not None else out + out.T
+    own_right = own_left if y is x else _compare(right, right, _each_with_itself(len(right)), band)
+    between = _compare(left, right, pairs, band)
+    divergence = np.maximum(between - 0.5 * (own_left[pairs[:, 0]] + own_right[pairs[:, 1]]), 0.0)
+    return np.sqrt(divergence).astype(np.float32)
 
 
 def _by_time(x: FloatArray) -> NDArray[np.float64]:
