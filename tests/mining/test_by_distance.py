@@ -82,3 +82,15 @@ def test_mistake_12_of_the_method_page_a_negative_of_the_same_patient_is_never_t
 def test_a_wrong_call_is_named(distances, changes, said):
     with pytest.raises(ValueError, match=said):
         mine_by_distance(distances, rng=np.random.default_rng(0), **changes)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(3, 20), seed=st.integers(0, 1000))
+def test_the_order_of_the_batch_does_not_matter(n, seed):
+    rng = np.random.default_rng(seed)
+    distances, codes, order = random_distances(n, seed), rng.integers(5, size=n), rng.permutation(n)
+    one, _ = mine_by_distance(distances, patient_codes=codes, n_farthest=1, rng=rng)
+    shuffled = distances[np.ix_(order, order)]
+    other, _ = mine_by_distance(shuffled, patient_codes=codes[order], n_farthest=1, rng=rng)
+    as_before = {tuple(order[list(triplet)].tolist()) for triplet in zip(*other, strict=True)}
+    assert as_before == set(zip(*map(np.ndarray.tolist, one), strict=True))
