@@ -18,7 +18,7 @@ def test_the_case_says_how_many_ecgs_how_long_and_how_well(monkeypatch):
             rf"^{found.n_ecgs} simulated ECGs: ours all, 16 neighbours each in \d+\.\d min", result["case"]
         )
         assert f"recall {found.recall:.3f}, among other patients {found.recall_others:.3f}" in result["case"]
-        assert "peer 4 of them, exact" in result["case"]
+        assert "peer 2 of them, twice, exact" in result["case"]
         assert result["repeats"] == 1
         assert result["ours"]["min"] == result["ours"]["median"] == result["ours"]["max"]
 

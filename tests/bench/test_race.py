@@ -1,9 +1,8 @@
-import time
-
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from hemometric.bench import race
 from hemometric.bench.race import (
     check_finite,
     check_same,
@@ -54,38 +53,53 @@ def test_sides_take_turns():
     assert np.shape(seconds) == (3, 2)
 
 
-def test_the_fastest_choice_is_taken_once_it_is_warm():
-    seconds = {1: iter([0.0, 0.2]), 2: iter([0.3, 0.0])}
-    assert choose_fastest({n: lambda n=n: time.sleep(next(seconds[n])) for n in seconds}) == 2
+@pytest.fixture
+def wait(monkeypatch):
+    """Let time pass by hand: wait(seconds, of_work=seconds of the processor)."""
+    now = {"wall clock": 0.0, "CPU time": 0.0}
+
+    def wait(seconds, of_work=0.0):
+        now["wall clock"] += seconds
+        now["CPU time"] += of_work
+
+    monkeypatch.setattr(race.time, "perf_counter", lambda: now["wall clock"])
+    for clock in now:
+        monkeypatch.setitem(race._CLOCKS, clock, lambda clock=clock: now[clock])
+    return wait
 
 
-def test_a_duration_is_that_of_one_piece_of_work():
-    label = ("name", "case", "ms")
-    (wall, _) = race_with_one_thread(
-        label, lambda: time.sleep(0.1), lambda: time.sleep(0.1), counts=(10, 1), repeats=1, peer_name="peer"
-    )
-    assert 10.0 <= wall["ours"]["median"] < 40.0
-    assert 100.0 <= wall["peer"]["median"] < 400.0
-    assert wall["ratio"] > 2.5
+def test_the_fastest_choice_is_taken_once_it_is_warm(wait):
+    seconds = {1: iter([0.0, 0.2]), 2: iter([0.3, 0.1])}
+    assert choose_fastest({n: lambda n=n: wait(next(seconds[n])) for n in seconds}) == 2
 
 
-def test_quick_work_is_done_more_often_in_a_turn_than_slow_work():
-    assert count_calls(lambda: time.sleep(0.3)) == 1
-    assert 20 <= count_calls(lambda: time.sleep(0.001)) <= 100
+def test_quick_work_is_done_more_often_in_a_turn_than_slow_work(wait):
+    assert count_calls(lambda: wait(0.3)) == 1
+    assert count_calls(lambda: wait(0.001)) == 100
 
 
-def test_a_race_is_run_with_one_thread_and_told_by_both_clocks():
+def test_a_race_is_told_by_both_clocks(wait):
+    label = ("name", "case", "ECG/s")
+    sides = (lambda: wait(4.0, of_work=2.0), lambda: wait(5.0, of_work=5.0))
+    wall, cpu = race_with_one_thread(label, *sides, counts=(8, 10), repeats=2, peer_name="peer")
+    assert (wall["case"], cpu["case"]) == ("case, wall clock", "case, CPU time")
+    assert (wall["ours"]["median"], wall["peer"]["median"], wall["ratio"]) == (2.0, 2.0, 1.0)
+    assert (cpu["ours"]["median"], cpu["peer"]["median"], cpu["ratio"]) == (4.0, 2.0, 2.0)
+    assert wall["repeats"] == cpu["repeats"] == 2
+
+
+def test_a_duration_is_that_of_one_piece_of_work(wait):
+    sides = (lambda: wait(1.0, of_work=1.0), lambda: wait(1.0, of_work=1.0))
+    (wall, _) = race_with_one_thread(("name", "case", "ms"), *sides, counts=(10, 1), repeats=1, peer_name="peer")
+    assert (wall["ours"]["median"], wall["peer"]["median"], wall["ratio"]) == (100.0, 1000.0, 10.0)
+
+
+def test_a_race_is_run_with_one_thread():
     threads = []
 
-    def look() -> None:
+    def look():
         threads.extend(pool["num_threads"] for pool in threadpool_info())
-        time.sleep(0.02)
 
-    label = ("name", "case", "ECG/s")
-    wall, cpu = race_with_one_thread(label, look, look, counts=(10, 5), repeats=2, peer_name="peer")
+    wall, cpu = race_with_one_thread(("name", "case", "ECG/s"), look, look, counts=(1, 1), repeats=1, peer_name="peer")
     assert set(threads) == {1}
     assert wall["threads"] == cpu["threads"] == 1
-    assert wall["case"] == "case, wall clock"
-    assert cpu["case"] == "case, CPU time"
-    assert 1.2 < wall["ratio"] < 3.4  # twice as much in about the same time
-    assert cpu["ours"]["median"] > wall["ours"]["median"]  # the processor does not wait

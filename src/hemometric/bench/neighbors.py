@@ -11,7 +11,7 @@ import numpy as np
 from hemometric.bench.distances import Peer, load_peers
 from hemometric.bench.race import Side, check_same
 from hemometric.bench.results import Result, make_result
-from hemometric.distances.dtw import FloatArray, dtw, radius_of_band, usable_threads
+from hemometric.distances.dtw import FloatArray, dtw, radius_of_band
 from hemometric.distances.representations import BEAT_RATE_HZ, to_beats
 from hemometric.progress import track
 from hemometric.store import Store
@@ -55,7 +55,7 @@ def bench_neighbors(repeats: int, quick: bool, n_ecgs: int = 20_000, name: str =
     label = (
         name,
         f"{mined.n_ecgs:,} simulated ECGs: ours all, {_N_NEIGHBORS} neighbours each in {ours / 60:,.1f} min, {found};"
-        f" peer {2 * n_anchors} of them, exact, beats prepared",
+        f" peer {n_anchors} of them, twice, exact, beats prepared",
         "ECG/s",
     )
     return [
@@ -68,8 +68,7 @@ def _simulate(path: Path, *, n_ecgs: int) -> Store:
     from hemometric.simulation import CohortSettings, simulate
 
     n_patients = max(1, round(n_ecgs / _ECGS_PER_PATIENT))
-    n_workers = usable_threads() if n_patients > _N_SAMPLE else 1
-    simulate(path, settings=CohortSettings(n_patients=n_patients, with_ceiling=False, n_workers=n_workers))
+    simulate(path, settings=CohortSettings(n_patients=n_patients, with_ceiling=False))
     return Store.open(path)
 
 
