@@ -92,8 +92,16 @@ class PretrainSettings(Frozen):
         temperature: Of NT-Xent.
         margin: Of the triplet loss, on squared distances.
         n_farthest: The negative is drawn from so many of the farthest; None: from all others.
-        dtw_rate_hz: Rate at which in-batch distances are computed.
-        band_ms: Half width of the Sakoe-Chiba band of `dml-dtw`.
+        distance: What is near for objectives that mine the batch, a key of `hemometric.distances.DISTANCES`; None: what
+            the objective is named after.
+        dtw_rate_hz: Rate at which strips are compared in a batch.
+        band_ms: Half width of the Sakoe-Chiba band; None: a tenth of what is compared (1 s of a strip, 70 ms of a beat).
+        pair_memory_mib: Room to remember distances of pairs from batch to batch, 12 bytes each.
+        neighbors: For `default`, partners of patients with one ECG: nearest over the archive by a distance that it can
+            be mined by, "embedding" (from the first refresh on), or "none" (then another view of the ECG itself).
+        n_neighbors: The partner is one of so many nearest training ECGs of other patients.
+        refresh_epochs: Neighbours are found anew by the embedding after so many rounds of the training data; None: never.
+        exclude_neighbors: ECGs of a batch that are neighbours of each other are no negatives.
         single_ecg_patients: For patient contrast, of a patient with one ECG: "leave-out", or "two-views" of it.
         views: Ranges of the random views.
         precision: "auto" takes bf16 on CUDA and on processors with AMX, fp32 elsewhere.
@@ -119,8 +127,14 @@ class PretrainSettings(Frozen):
     temperature: Positive = 0.1
     margin: Positive = 0.2
     n_farthest: Count | None = None
+    distance: str | None = None
     dtw_rate_hz: Positive = 25.0
-    band_ms: NotNegative = 1000.0
+    band_ms: NotNegative | None = None
+    pair_memory_mib: NotNegative = 64.0
+    neighbors: str = "features"
+    n_neighbors: Count = 10
+    refresh_epochs: Count | None = None
+    exclude_neighbors: bool = False
     single_ecg_patients: Literal["leave-out", "two-views"] = "leave-out"
     views: ViewSettings = ViewSettings()
     precision: Precision = "auto"
@@ -143,13 +157,19 @@ class FinetuneSettings(Frozen):
     Attributes:
         target: Key of `hemometric.targets.TARGETS`.
         n_labels: Training patients whose labels are used; None uses all. Validation, calibration and test stay whole.
-        freeze: Leave the encoder as it is and train the heads alone.
+        method: "finetune" trains from the head's first weights on. "probe" is a linear head on the frozen encoder, by
+            ridge regression alone. "probe-then-finetune" starts from that probe, trains everything, and keeps the probe
+            where no learning rate does better on the validation labels (Kumar et al. 2022).
+        freeze: Leave the encoder as it is and train the heads alone; "probe" implies it.
         head: "mlp" as in the paper (128, batch norm, ReLU, dropout 0.3, 1), or "linear", which starts from a ridge fit.
+            None: "linear" with a probe, else "mlp".
         encoder: None: that of the source run, or "compact" without one.
         sampling_rate_hz: None: that of the source run, or 100.
         duration_s: None: that of the source run, or 10. (The resolved settings of a run name all four.)
         band_hz: None: that of the source run, or 0.5-40 Hz without one; "off" filters nothing.
         learning_rates: Each is tried; the lowest validation loss wins. The same grid for every source.
+        layer_decay: The learning rate of each layer of the encoder as a multiple of that of the layer after it, the
+            last one's as a multiple of the heads'; 1: the same for all (Clark et al. 2020, ELECTRA, 3.2).
         weight_decay: Decoupled (AdamW).
         batch_size: Labelled ECGs in a step.
         n_steps: None: 20 rounds of the labelled ECGs, at least 300 and at most 1,000 steps.
@@ -168,13 +188,15 @@ class FinetuneSettings(Frozen):
 
     target: str = "mpcwp"
     n_labels: Count | None = None
+    method: Literal["finetune", "probe", "probe-then-finetune"] = "finetune"
     freeze: bool = False
-    head: Literal["mlp", "linear"] = "mlp"
+    head: Literal["mlp", "linear"] | None = None
     encoder: str | None = None
     sampling_rate_hz: Positive | None = None
     duration_s: Positive | None = None
     band_hz: tuple[Positive, Positive] | Literal["off"] | None = None
     learning_rates: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5e-4, 2e-3)
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     weight_decay: NotNegative = 1e-2
     batch_size: Annotated[int, Field(ge=4)] = 32
     n_steps: Count | None = None
@@ -194,6 +216,10 @@ class FinetuneSettings(Frozen):
     def _check(self) -> "FinetuneSettings":
         if len(set(self.learning_rates)) < len(self.learning_rates):
             raise ValueError(f"learning_rates must differ from each other, got {self.learning_rates}")
+        if self.method != "finetune" and self.head == "mlp":
+            raise ValueError(f"head must be linear with method {self.method}: a probe is a linear head")
+        if self.method == "probe-then-finetune" and self.freeze:
+            raise ValueError("freeze leaves nothing to fine-tune: say method probe for a frozen encoder")
         return self
 
 

@@ -157,3 +157,11 @@ def test_features_of_many_ecgs_are_those_of_each(store):
     rows = np.array([3, 200, 7])
     expected = [describe(waveform, sampling_rate_hz=100.0) for waveform in store.take(rows)]
     np.testing.assert_array_equal(describe_rows(store, rows), expected)
+
+
+def test_a_probe_is_still_compared_with_a_network_that_learns(store, tmp_path):
+    settings = FinetuneSettings(method="probe", n_labels=20, n_steps=2, learning_rates=(2e-3,), n_validations=1)
+    finetune(store, source="random", out=tmp_path / "probe", settings=settings, device="cpu")
+    fit_baselines(tmp_path / "probe", store, device="cpu", names=["none"])
+    of_none = json.loads((tmp_path / "probe" / "baselines" / "none" / "settings.json").read_text())["settings"]
+    assert (of_none["freeze"], of_none["method"]) == (False, "finetune")

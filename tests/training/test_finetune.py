@@ -176,3 +176,32 @@ def test_test_patients_that_pretraining_read_are_counted_on_the_card(write_label
     settings = QUICK.model_copy(update={"freeze": True, "n_labels": None, "learning_rates": (1e-3,)})
     finetune(store, source=tmp_path / "pretrained", out=tmp_path / "run", settings=settings, device="cpu")
     assert "1 test patients were read (without labels) in pretraining" in (tmp_path / "run" / "card.md").read_text()
+
+
+def test_a_probe_of_a_frozen_encoder_is_one_setting(labelled_store, pretrained, tmp_path):
+    settings = FinetuneSettings(method="probe")
+    finetune(labelled_store, source=pretrained, out=tmp_path / "run", settings=settings, device="cpu")
+    run = Run.open(tmp_path / "run")
+    resolved = run.settings["settings"]
+    assert (resolved["freeze"], resolved["head"], run.contract.targets[0].head) == (True, "linear", "linear")
+    assert same(load_file(tmp_path / "run" / "encoder.safetensors"), load_file(pretrained / "encoder.safetensors"))
+    assert "Linear probe: ridge regression" in (tmp_path / "run" / "card.md").read_text()
+
+
+def test_a_random_encoder_is_probed_where_others_are_fine_tuned_after_a_probe(labelled_store, tmp_path):
+    settings = QUICK.model_copy(update={"method": "probe-then-finetune"})
+    finetune(labelled_store, source="random", out=tmp_path / "random", settings=settings, device="cpu")
+    assert Run.open(tmp_path / "random").settings["settings"]["method"] == "probe"
+    finetune(labelled_store, source="none", out=tmp_path / "none", settings=settings, device="cpu")
+    resolved = Run.open(tmp_path / "none").settings["settings"]
+    assert (resolved["method"], resolved["head"], resolved["freeze"]) == ("probe-then-finetune", "linear", False)
+    with pytest.raises(TrainingError, match="say random instead"):
+        finetune(
+            labelled_store, source="none", out=tmp_path / "x", settings=FinetuneSettings(method="probe"), device="cpu"
+        )
+
+
+@pytest.mark.parametrize("asked", [{"method": "probe", "head": "mlp"}, {"method": "probe-then-finetune", "freeze": 1}])
+def test_settings_that_contradict_each_other_are_refused(asked):
+    with pytest.raises(ValueError, match="probe"):
+        FinetuneSettings(**asked)

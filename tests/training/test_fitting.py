@@ -49,7 +49,7 @@ def start(labelled_store):
 
 def fitted(start, tmp_path, **settings):
     model, data, contract = start
-    chosen = FinetuneSettings(n_steps=6, n_validations=2, **{"learning_rates": (1e-3,)} | settings)
+    chosen = FinetuneSettings(**{"n_steps": 6, "n_validations": 2, "learning_rates": (1e-3,)} | settings)
     return fit(copy.deepcopy(model), data, settings=chosen, contract=contract, run=tmp_path, device=CPU)
 
 
@@ -95,3 +95,46 @@ def test_a_linear_head_starts_from_ridge(start, tmp_path):
     result = fit(linear, data, settings=settings, contract=contract, run=tmp_path, device=CPU)
     assert result.progress.best_loss is not None
     assert result.progress.best_loss < 0.6, "a ridge fit on a random encoder explains most of this easy label"
+
+
+def linear(start):
+    model, data, contract = start
+    target = contract.targets[0].model_copy(update={"head": "linear"})
+    heads = Heads(target, embedding_dim=128)
+    return Estimator(copy.deepcopy(model.encoder), heads), data, contract.model_copy(update={"targets": (target,)})
+
+
+def test_a_probe_is_the_ridge_fit_and_takes_no_step(start, tmp_path):
+    result = fitted(linear(start), tmp_path, method="probe", freeze=True, head="linear")
+    assert result.learning_rate is None
+    assert not moved(linear(start), result)["encoder.embed.weight"]
+    again = fitted(linear(start), tmp_path / "again", head="linear", learning_rates=(1e-9,), n_steps=1, freeze=True)
+    assert result.progress.best_loss == pytest.approx(again.progress.best_loss, rel=1e-4)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_fine_tuning_after_a_probe_is_kept_only_where_validation_gains(start, tmp_path):
+    probe = fitted(linear(start), tmp_path / "probe", method="probe", freeze=True, head="linear")
+    asked = {"method": "probe-then-finetune", "head": "linear", "n_validations": 12}
+    worse = fitted(linear(start), tmp_path / "worse", **asked, learning_rates=(5.0,))
+    assert worse.learning_rate is None
+    assert worse.progress.best_loss == probe.progress.best_loss
+    same = {key: torch.equal(value, probe.model.state_dict()[key]) for key, value in worse.model.state_dict().items()}
+    assert all(same.values())
+    better = fitted(linear(start), tmp_path / "better", **asked, learning_rates=(3e-4,), n_steps=60)
+    assert better.learning_rate == 3e-4
+    assert better.progress.best_loss < probe.progress.best_loss
+    assert moved(linear(start), better)["encoder.embed.weight"]
+
+
+def test_layer_decay_holds_the_first_layers_back_and_not_the_last(start, tmp_path):
+    asked = {"n_steps": 30, "n_validations": 3}
+    plain = fitted(start, tmp_path / "plain", **asked).model.encoder
+    slow = fitted(start, tmp_path / "slow", **asked, layer_decay=0.3).model.encoder
+    before = start[0].encoder
+
+    def way(encoder, of):
+        return (of(encoder) - of(before)).norm() / (of(plain) - of(before)).norm()
+
+    assert way(slow, lambda encoder: encoder.stem[0].weight.detach()) < 0.02
+    assert 0.1 < way(slow, lambda encoder: encoder.embed.weight.detach()) < 0.8

@@ -225,6 +225,8 @@ def _fit_run(name: Literal["random", "none"], facts: RunFacts, store: Store, *, 
     say(f"baseline {name}: the same heads, {'a frozen random encoder' if name == 'random' else 'from scratch'}")
     directory = f"{BASELINE_RUNS}/{name}"
     settings = facts.settings.model_copy(update={"freeze": name == "random"})
+    if name == "none" and settings.method == "probe":
+        settings = settings.model_copy(update={"method": "finetune"})
     finetune(store, source=name, out=facts.path / directory, settings=settings, resume=True, device=device)
     own, other = facts.labels, read_run(facts.path / directory).labels
     if any(set(own[role].ecg_ids) != set(other[role].ecg_ids) for role in own):

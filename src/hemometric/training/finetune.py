@@ -60,8 +60,8 @@ def finetune(
 ) -> None:
     """Fit an estimate of a target to the labels of a store; its test split is never read.
 
-    Every learning rate of the settings is tried, and the weights with the lowest validation loss are kept. The interval
-    and the probabilities are then fitted to the calibration split.
+    Every learning rate of the settings is tried, the probe too where the method has one, and the weights with the
+    lowest validation loss are kept. The interval and the probabilities are then fitted to the calibration split.
 
     Args:
         store: With linked labels; its sampling rate need not be that of the pretraining store.
@@ -78,9 +78,7 @@ def finetune(
         RunError: `source` is no finished run; or `out` exists without `resume`, or was begun with other settings.
     """
     where = resolve_device(device)
-    if source == "none" and settings.freeze:
-        raise TrainingError("a new encoder that is frozen learns nothing: say random instead of none to have that")
-    settings = settings.model_copy(update={"freeze": settings.freeze or source == "random"})
+    settings = _resolve_method(settings, source)
     encoder, contract, settings = _start(source, settings, store, device=where)
     labels = choose_labels(store, target=settings.target, n_labels=settings.n_labels, seed=settings.seed)
     contract = contract.model_copy(update={"targets": (_target_contract(labels["train"], settings),)})
@@ -111,6 +109,16 @@ def finetune(
     finish_run(out, contract)
 
 
+def _resolve_method(settings: FinetuneSettings, source: Source) -> FinetuneSettings:
+    """The settings with the method, the head and the freezing that they come to with this source."""
+    freeze = settings.freeze or settings.method == "probe" or source == "random"
+    if source == "none" and freeze:
+        raise TrainingError("a new encoder that is frozen learns nothing: say random instead of none to have that")
+    method = "probe" if freeze and settings.method == "probe-then-finetune" else settings.method
+    head = settings.head or ("mlp" if method == "finetune" else "linear")
+    return settings.model_copy(update={"freeze": freeze, "method": method, "head": head})
+
+
 def _calibrate(
     fitted: Fitted, ecgs: PreparedEcgs, labels: LabelledEcgs, contract: ModelContract, *, level: float
 ) -> Calibration:
@@ -123,10 +131,11 @@ def _calibrate(
 def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
     tried = ", ".join(f"{rate:g}" for rate in settings.learning_rates)
     loss = fitted.progress.best_loss
-    return (
-        f"Learning rate {fitted.learning_rate:g} of {tried}; validation loss "
-        f"{'unknown' if loss is None else f'{loss:.4f}'} at step {fitted.progress.best_step:,}"
-    )
+    found = f"validation loss {'unknown' if loss is None else f'{loss:.4f}'}"
+    if fitted.learning_rate is not None:
+        return f"Learning rate {fitted.learning_rate:g} of {tried}; {found} at step {fitted.progress.best_step:,}"
+    probe = f"Linear probe: ridge regression on the frozen encoder's embedding; {found}"
+    return probe if settings.method == "probe" else f"{probe}, which no learning rate of {tried} was below"
 
 
 def _start(
@@ -187,7 +196,7 @@ def _target_contract(train: LabelledEcgs, settings: FinetuneSettings) -> TargetC
         label_mean=float(train.values.mean()),
         label_sd=float(train.values.std()),
         events=tuple(event.key for event in target.events),
-        head=settings.head,
+        head=settings.head or "mlp",
     )
 
 

@@ -1,4 +1,4 @@
-"""Encoder and heads fitted to labels, once for each learning rate; the lowest validation loss wins."""
+"""Encoder and heads fitted to labels: a probe, or once for each learning rate; the lowest validation loss wins."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from hemometric.training.contract import ModelContract
 from hemometric.training.device import autocast
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.labelled import LabelledEcgs
+from hemometric.training.layer_rates import layer_factors, shortened_steps
 from hemometric.training.loop import Progress, Schedule, Task, optimise
 from hemometric.training.randomness import Purpose, seeded_layers, torch_generator
 from hemometric.training.ridge import start_from_ridge
@@ -55,10 +56,16 @@ class LabelledData:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The best of the learning rates."""
+    """The best of the candidates.
+
+    Attributes:
+        model: With its final weights.
+        learning_rate: That it was trained at; None: it is the probe.
+        progress: Of its training; of the probe, its validation loss at step 0.
+    """
 
     model: Estimator
-    learning_rate: float
+    learning_rate: float | None
     progress: Progress
 
 
@@ -74,11 +81,12 @@ def fit(
     """Fit copies of a model, one for each learning rate, and return the one with the lowest validation loss.
 
     With `settings.freeze` the encoder stays in eval mode, embeddings are computed once and the heads alone are fitted.
+    A probe (`settings.method`) is a candidate like the others, and the only one where nothing is to be fine-tuned.
 
     Args:
         model: Before the fit, on `device`; linear heads are first set to a ridge fit on its embeddings.
         data: Labelled ECGs.
-        settings: Of the fine-tuning.
+        settings: Of the fine-tuning, resolved.
         contract: Of the model.
         run: Where checkpoints and history go.
         device: Where the model is.
@@ -95,9 +103,11 @@ def fit(
             train=(train, data.train.values),
             validation=(validation, data.validation.values),
         )
-    schedules = _schedules(settings, n_ecgs=len(data.train.rows))
     fitted = []
-    for number, schedule in enumerate(schedules):
+    if settings.method != "finetune":
+        losses = _Losses(model, data, settings, contract, device, (train, validation))
+        fitted.append(Fitted(copy.deepcopy(model), None, Progress(best_loss=_look(losses), finished=True)))
+    for number, schedule in enumerate([] if settings.method == "probe" else _schedules(settings, data=data)):
         candidate = copy.deepcopy(model)
         losses = _Losses(candidate, data, settings, contract, device, (train, validation) if settings.freeze else None)
         task = Task(
@@ -107,13 +117,20 @@ def fit(
             validate=losses.validate,
             ecg_ids=lambda step, losses=losses: [data.names[place] for place in losses.places(step)],  # type: ignore[misc]  # a default binds the loop's value
         )
-        progress = optimise(task, schedule=schedule, run=run, name=f"rate-{number}", device=device)
+        with shortened_steps(layer_factors(candidate.encoder, decay=settings.layer_decay)):
+            progress = optimise(task, schedule=schedule, run=run, name=f"rate-{number}", device=device)
         fitted.append(Fitted(candidate, schedule.learning_rate, progress))
     return min(fitted, key=lambda one: np.inf if one.progress.best_loss is None else one.progress.best_loss)
 
 
-def _schedules(settings: FinetuneSettings, *, n_ecgs: int) -> list[Schedule]:
-    rounds = -(-_ROUNDS * n_ecgs // settings.batch_size)
+def _look(losses: "_Losses") -> float:
+    losses.model.eval()
+    with torch.inference_mode():
+        return losses.validate()
+
+
+def _schedules(settings: FinetuneSettings, *, data: LabelledData) -> list[Schedule]:
+    rounds = -(-_ROUNDS * len(data.train.rows) // settings.batch_size)
     n_steps = settings.n_steps or min(max(rounds, _LEAST_STEPS), _MOST_STEPS)
     return [
         Schedule(
