@@ -95,12 +95,12 @@ class PretrainSettings(Frozen):
         distance: What is near for objectives that mine the batch, a key of `hemometric.distances.DISTANCES`; None: what
             the objective is named after.
         dtw_rate_hz: Rate at which strips are compared in a batch.
-        band_ms: Half width of the Sakoe-Chiba band; None: a tenth of what is compared (1 s of a strip, 70 ms of a beat).
+        band_ms: Half width of the Sakoe-Chiba band; None: a tenth of what is compared (1 s of a strip).
         pair_memory_mib: Room to remember distances of pairs from batch to batch, 12 bytes each.
         neighbors: For `default`, partners of patients with one ECG: nearest over the archive by a distance that it can
             be mined by, "embedding" (from the first refresh on), or "none" (then another view of the ECG itself).
         n_neighbors: The partner is one of so many nearest training ECGs of other patients.
-        refresh_epochs: Neighbours are found anew by the embedding after so many rounds of the training data; None: never.
+        refresh_epochs: Neighbours are found anew by the embedding after so many rounds of the data; None: never.
         exclude_neighbors: ECGs of a batch that are neighbours of each other are no negatives.
         single_ecg_patients: For patient contrast, of a patient with one ECG: "leave-out", or "two-views" of it.
         views: Ranges of the random views.
@@ -163,6 +163,11 @@ class FinetuneSettings(Frozen):
         freeze: Leave the encoder as it is and train the heads alone; "probe" implies it.
         head: "mlp" as in the paper (128, batch norm, ReLU, dropout 0.3, 1), or "linear", which starts from a ridge fit.
             None: "linear" with a probe, else "mlp".
+        with_features: Give the heads the hand-made features of `hemometric.waveform.FEATURES` beside the embedding.
+        n_members: Models that are fitted with different random numbers and averaged; their spread says how far an
+            estimate can be relied on. 1: no ensemble.
+        events: Where probabilities come from: "head", the event head's logits; "estimate", how far the estimate lies
+            beyond the event's threshold; "auto", whichever has the lower log loss on the validation labels.
         encoder: None: that of the source run, or "compact" without one.
         sampling_rate_hz: None: that of the source run, or 100.
         duration_s: None: that of the source run, or 10. (The resolved settings of a run name all four.)
@@ -191,6 +196,9 @@ class FinetuneSettings(Frozen):
     method: Literal["finetune", "probe", "probe-then-finetune"] = "finetune"
     freeze: bool = False
     head: Literal["mlp", "linear"] | None = None
+    with_features: bool = False
+    n_members: Count = 1
+    events: Literal["auto", "head", "estimate"] = "auto"
     encoder: str | None = None
     sampling_rate_hz: Positive | None = None
     duration_s: Positive | None = None

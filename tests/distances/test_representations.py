@@ -52,6 +52,11 @@ def test_an_ecg_without_beats_is_named():
         to_beats(_one_silent(), 250.0)
 
 
+def test_an_ecg_of_which_nothing_can_be_measured_is_no_median_ecg():
+    with pytest.raises(ValueError, match="ECG 1 has no typical beat to measure"):
+        to_features(_one_silent(), 250.0)
+
+
 def _one_silent():
     settings = CohortSettings(n_patients=1)
     microvolts, _ = render_people(settings, draw_people(settings, 0))

@@ -11,4 +11,10 @@ from hemometric.objectives import Batch
 def batch() -> Batch:
     """Twelve ECGs of six patients, 8 x 200 at 100 Hz; ECG k and k + 6 are of patient k."""
     independent = torch.randn(12, 8, 200, generator=torch.Generator().manual_seed(0))
-    return Batch(independent=independent, patient_codes=np.arange(12) % 6, sampling_rate_hz=100.0)
+    return Batch(
+        independent=independent,
+        patient_codes=np.arange(12) % 6,
+        sampling_rate_hz=100.0,
+        rows=np.arange(12) + 100,
+        view=lambda: independent,
+    )

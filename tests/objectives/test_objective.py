@@ -1,5 +1,11 @@
 """What an objective is made of."""
 
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
 from hemometric.objectives import OBJECTIVES, Recipe
 from hemometric.settings import PretrainSettings
 
@@ -9,8 +15,33 @@ def test_a_recipe_speaks_the_names_of_the_settings():
     assert set(recipe.as_settings()) <= set(PretrainSettings.model_fields)
 
 
-def test_distance_mining_sees_the_ecgs_as_they_are():
-    """The positive is chosen by the distance between two ECGs; random views would be other ECGs."""
-    assert not OBJECTIVES["dml-dtw"].views
-    assert not OBJECTIVES["dml-euclidean"].views
-    assert OBJECTIVES["pclr"].views
+@pytest.mark.parametrize(
+    ("name", "n_views", "as_they_are"),
+    [
+        ("default", 1, 0),
+        ("dml-beat", 0, 1),
+        ("dml-dtw", 0, 1),
+        ("dml-euclidean", 0, 1),
+        ("pclr", 1, 0),
+        ("simclr", 2, 0),
+    ],
+)
+def test_distance_mining_sees_the_ecgs_as_they_are_and_contrast_sees_views_that_differ(
+    batch, name, n_views, as_they_are
+):
+    """The positive of a miner is chosen by the distance between two ECGs; random views would be other ECGs."""
+    drawn, seen = [], []
+
+    def view():
+        drawn.append(torch.randn_like(batch.independent))
+        return drawn[-1]
+
+    def see(ecgs):
+        seen.append(ecgs)
+        return ecgs.mean(dim=2)
+
+    OBJECTIVES[name].loss(see, dataclasses.replace(batch, view=view), PretrainSettings(), np.random.default_rng(0))
+    assert len(drawn) == n_views
+    assert len(seen) == 1
+    expected = batch.independent if as_they_are else torch.cat(drawn)
+    assert torch.equal(seen[0], expected)

@@ -10,8 +10,9 @@ from hemometric.encoders import build_encoder
 from hemometric.settings import FinetuneSettings
 from hemometric.training.batches import PreparedEcgs
 from hemometric.training.contract import ModelContract, TargetContract
-from hemometric.training.fitting import Estimator, LabelledData, fit
+from hemometric.training.fitting import LabelledData, fit
 from hemometric.training.labelled import choose_labels
+from hemometric.training.members import Estimator
 from hemometric.training.runs import Heads
 
 CPU = torch.device("cpu")

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from hemometric.encoders import build_encoder
 from hemometric.errors import RunError, SettingsError, TrainingError
+from hemometric.objectives import OBJECTIVES
 from hemometric.settings import PretrainSettings
 from hemometric.training import Run, pretrain
 from hemometric.training.pretrain import PretrainingModel
@@ -48,13 +49,13 @@ def test_a_finished_run_has_all_that_the_contract_names(pretrained, labelled_sto
     assert contract.targets == ()
 
 
-@pytest.mark.parametrize("objective", ["dml-dtw", "dml-euclidean", "pclr"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_moves_all_weights(labelled_store, tmp_path, quick, objective):
     settings = quick.model_copy(update={"objective": objective, "n_passes": 48, "learning_rate": 0.01})
     pretrain(labelled_store, out=tmp_path / "run", settings=settings, device="cpu")
     state = torch.load(tmp_path / "run" / "checkpoint" / "pretrain.pt", weights_only=True)
     n_trained = len(state["optimizer"]["param_groups"][0]["params"])
-    model = PretrainingModel(build_encoder("compact", seed=0), projection=objective == "pclr")
+    model = PretrainingModel(build_encoder("compact", seed=0), projection=OBJECTIVES[objective].projection)
     assert n_trained == len(list(model.parameters())), "the projection head is trained too"
     assert len(state["optimizer"]["state"]) == n_trained
     assert all(moments["exp_avg"].abs().sum() > 0 for moments in state["optimizer"]["state"].values())
@@ -86,6 +87,10 @@ def test_an_existing_run_is_refused_and_a_finished_one_left_alone(labelled_store
     ("changed", "error", "message"),
     [
         ({"objective": "pcrl"}, SettingsError, "did you mean 'pclr'"),
+        ({"objective": "default", "neighbors": "feature"}, SettingsError, "did you mean 'features'"),
+        ({"objective": "default", "neighbors": "embedding"}, SettingsError, "refresh_epochs=N"),
+        ({"objective": "default", "neighbors": "none", "refresh_epochs": 1}, SettingsError, "leave one out"),
+        ({"objective": "dml-beat", "distance": "beat-dwt"}, SettingsError, "did you mean 'beat-dtw'"),
         ({"encoder": "compct"}, SettingsError, "did you mean 'compact'"),
         ({"sampling_rate_hz": 500.0, "band_hz": (0.5, 150.0)}, TrainingError, "100 samples per second, too few"),
         ({"duration_s": 5.0}, TrainingError, "its ECGs have 10 s, the model reads 5 s"),

@@ -101,12 +101,16 @@ def to_features(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
         Shape (n, 1, n_features), at most `LARGEST_DEVIATION` in size.
 
     Raises:
-        ValueError: Not twelve leads, or a rate below 100 Hz.
+        ValueError: Not twelve leads, a rate below 100 Hz, or an ECG of which nothing can be measured.
     """
     if waveforms.shape[1:2] != (12,):
         raise ValueError(f"features are measured in twelve leads, got {waveforms.shape[1]}")
     centre, spread = _load_scale()
-    standardised = (describe_batch(waveforms, sampling_rate_hz=sampling_rate_hz) - centre) / spread
+    measured = describe_batch(waveforms, sampling_rate_hz=sampling_rate_hz)
+    silent = np.flatnonzero(np.isnan(measured).all(axis=1))
+    if len(silent):
+        raise ValueError(f"ECG {silent[0]} has no typical beat to measure")
+    standardised = (measured - centre) / spread
     limited = np.clip(np.nan_to_num(standardised, nan=0.0), -LARGEST_DEVIATION, LARGEST_DEVIATION)
     return limited[:, None, :].astype(np.float32)
 

@@ -1,15 +1,36 @@
 """Pretraining objectives: how a batch is drawn and what loss it gives, without labels."""
 
 from hemometric.errors import SettingsError
+from hemometric.objectives.default import DEFAULT
+from hemometric.objectives.distance_mining import remember_distances
+from hemometric.objectives.dml_beat import DML_BEAT
 from hemometric.objectives.dml_dtw import DML_DTW
 from hemometric.objectives.dml_euclidean import DML_EUCLIDEAN
-from hemometric.objectives.objective import Batch, LossParts, Objective, Recipe
+from hemometric.objectives.objective import Batch, LossParts, Objective, Recipe, See
 from hemometric.objectives.pclr import PCLR
+from hemometric.objectives.simclr import SIMCLR
 from hemometric.settings import PretrainSettings, suggest
 
-__all__ = ["OBJECTIVES", "Batch", "LossParts", "Objective", "Recipe", "find_objective", "resolve"]
+__all__ = [
+    "OBJECTIVES",
+    "Batch",
+    "LossParts",
+    "Objective",
+    "Recipe",
+    "See",
+    "find_objective",
+    "remember_distances",
+    "resolve",
+]
 
-OBJECTIVES: dict[str, Objective] = {"dml-dtw": DML_DTW, "dml-euclidean": DML_EUCLIDEAN, "pclr": PCLR}
+OBJECTIVES: dict[str, Objective] = {
+    "default": DEFAULT,
+    "dml-beat": DML_BEAT,
+    "dml-dtw": DML_DTW,
+    "dml-euclidean": DML_EUCLIDEAN,
+    "pclr": PCLR,
+    "simclr": SIMCLR,
+}
 
 
 def find_objective(name: str) -> Objective:

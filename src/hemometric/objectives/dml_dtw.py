@@ -7,8 +7,8 @@ from hemometric.objectives.objective import Objective
 
 DML_DTW = Objective(
     batches="ecgs",
-    views=False,
     projection=False,
     recipe=PAPER,
     loss=partial(mined_triplet_loss, distance="dtw"),
+    distance="dtw",
 )

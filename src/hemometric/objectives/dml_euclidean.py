@@ -7,8 +7,8 @@ from hemometric.objectives.objective import Objective
 
 DML_EUCLIDEAN = Objective(
     batches="ecgs",
-    views=False,
     projection=False,
     recipe=PAPER,
     loss=partial(mined_triplet_loss, distance="euclidean"),
+    distance="euclidean",
 )

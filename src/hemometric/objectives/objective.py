@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hemometric.neighbors import PairDistances
 from hemometric.settings import PretrainSettings
 
 
@@ -32,7 +33,7 @@ class Recipe:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """The ECGs of a step.
 
@@ -40,11 +41,21 @@ class Batch:
         independent: (n, 8, n_samples) float32 mV, the independent leads as prepared, before any random view.
         patient_codes: (n,) a whole number for each patient.
         sampling_rate_hz: Of the waveforms.
+        rows: (n,) rows of the store, which say what is the same ECG.
+        view: Draws a random view of the ECGs, (n, 8, n_samples of a view) mV; another one at each call. Where views are
+            not wanted (validation of most objectives) it gives the ECGs as they are.
+        distances: Distances between ECGs, remembered; for objectives that name a distance.
+        neighbors: (n_ecgs of the store, k) rows of neighbours among the training ECGs of other patients, -1 where there
+            are not as many; None where none were asked for.
     """
 
     independent: Tensor
     patient_codes: NDArray[np.int64]
     sampling_rate_hz: float
+    rows: NDArray[np.int64]
+    view: Callable[[], Tensor]
+    distances: PairDistances | None = None
+    neighbors: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,10 @@ class LossParts:
     facts: dict[str, float] = field(default_factory=dict)
 
 
-LossFunction = Callable[[Tensor, Batch, PretrainSettings, np.random.Generator], LossParts]
+See = Callable[[Tensor], Tensor]
+"""What the model makes of ECGs: (n, 8, n_samples) mV -> (n, d) float32, embeddings or their projections."""
+
+LossFunction = Callable[[See, Batch, PretrainSettings, np.random.Generator], LossParts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +77,18 @@ class Objective:
     """How to pretrain without labels.
 
     Attributes:
-        batches: "patient-pairs" draws two ECGs of each patient, "ecgs" draws single ECGs.
-        views: Whether the encoder sees random views of the ECGs, or the ECGs as they are.
+        batches: "ecgs" draws single ECGs; "patient-pairs" two ECGs of each patient who has two; "partners" the same,
+            and for a patient with one ECG a neighbour of it. Pairs are rows k and k + n / 2 of a batch.
         projection: Whether the loss sees a projection of the embedding (dropped afterwards) or the embedding.
         recipe: What is proposed where the settings leave it open.
-        loss: From what the model makes of the batch, (n, d) float32, to the loss.
+        loss: From what the model sees of the batch to the loss.
+        distance: What is near, for objectives that mine the batch; a key of `hemometric.distances.DISTANCES`.
+        random_validation: Whether the validation loss, too, is of random views (always the same ones).
     """
 
-    batches: Literal["patient-pairs", "ecgs"]
-    views: bool
+    batches: Literal["ecgs", "patient-pairs", "partners"]
     projection: bool
     recipe: Recipe
     loss: LossFunction
+    distance: str | None = None
+    random_validation: bool = False

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.errors import TrainingError
+from hemometric.mining import mine_partners
 from hemometric.settings import PretrainSettings
 from hemometric.store import Store
 from hemometric.training.batches import Rows, draw_ecgs, draw_pairs, pair_rows
 from hemometric.training.randomness import Purpose, numpy_rng
+
+Batches = Literal["ecgs", "patient-pairs", "partners"]
 
 _MIN_ECGS = 3
 
@@ -24,7 +27,7 @@ class PretrainingPlan:
         validation: The rows of each validation batch, the same at every look; none where the split is too small.
         patient_codes: A whole number for the patient of each row of the store.
         n_left_out: Patients with one ECG whom patient contrast leaves out.
-        pairs: Whether a step draws two ECGs of each patient.
+        batches: As in `hemometric.objectives.Objective`.
         batch_size: ECGs in a step, as far as there are so many.
         seed: Of every draw.
     """
@@ -33,7 +36,7 @@ class PretrainingPlan:
     validation: list[Rows]
     patient_codes: NDArray[np.int64]
     n_left_out: int
-    pairs: bool
+    batches: Batches
     batch_size: int
     seed: int
 
@@ -47,22 +50,44 @@ class PretrainingPlan:
         """Every row that is read."""
         return np.concatenate([*self.train, *self.validation])
 
-    def step_rows(self, step: int) -> Rows:
-        """The rows of one step; they depend on its number and the seed alone."""
-        if self.pairs:
-            return draw_pairs(self.train, n_patients=self.batch_size // 2, step=step, seed=self.seed)
-        return draw_ecgs(self.train[0], batch_size=self.batch_size, step=step, seed=self.seed)
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps until every training patient (or ECG, where single ones are drawn) came once."""
+        n, drawn = len(self.train), self.batch_size // 2
+        if self.batches == "ecgs":
+            n, drawn = len(self.train[0]), self.batch_size
+        return n // min(n, drawn)
+
+    def step_rows(self, step: int, neighbors: Rows | None = None) -> Rows:
+        """The rows of one step; they depend on its number, the seed and the neighbours alone.
+
+        Args:
+            step: 0 or more.
+            neighbors: (n_ecgs of the store, k), from which "partners" draw the partner of a patient with one ECG; -1
+                where there are none, and then the ECG is its own partner.
+        """
+        if self.batches == "ecgs":
+            return draw_ecgs(self.train[0], batch_size=self.batch_size, step=step, seed=self.seed)
+        pairs = draw_pairs(self.train, n_patients=self.batch_size // 2, step=step, seed=self.seed)
+        if self.batches == "patient-pairs" or neighbors is None:
+            return pairs
+        first, second = pairs.reshape(2, -1)
+        alone = first == second
+        rng = numpy_rng(self.seed, Purpose.PARTNERS, step)
+        partners, _ = mine_partners(
+            first[alone], neighbors, patient_codes=self.patient_codes, same_patient_positives=False, rng=rng
+        )
+        second[alone] = np.where(partners >= 0, partners, first[alone])
+        return pairs
 
 
-def plan_pretraining(
-    store: Store, *, batches: Literal["patient-pairs", "ecgs"], settings: PretrainSettings, batch_size: int
-) -> PretrainingPlan:
+def plan_pretraining(store: Store, *, batches: Batches, settings: PretrainSettings, batch_size: int) -> PretrainingPlan:
     """Choose the rows of a store's training and validation splits. Calibration and test rows are never read.
 
     Args:
         store: Where the ECGs lie.
         batches: "patient-pairs" draws two ECGs of each patient. A patient with one ECG is left out, or paired with
-            another view of it, as `settings.single_ecg_patients` says.
+            another view of it, as `settings.single_ecg_patients` says; for "partners" nobody is left out.
         settings: `seed` and `single_ecg_patients` are used, and the objective's name in errors.
         batch_size: ECGs in a step.
 
@@ -72,9 +97,9 @@ def plan_pretraining(
     patients = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)
     codes = np.unique(patients, return_inverse=True)[1].astype(np.int64)
     splits = store.splits()
-    pairs = batches == "patient-pairs"
+    pairs = batches != "ecgs"
     rows = {name: np.flatnonzero(splits == name).astype(np.int64) for name in ("train", "validation")}
-    least = 1 if settings.single_ecg_patients == "two-views" else 2
+    least = 1 if batches == "partners" or settings.single_ecg_patients == "two-views" else 2
     n_left_out = 0
     train, validation = [rows["train"]], [rows["validation"]]
     if pairs:
@@ -90,7 +115,7 @@ def plan_pretraining(
         else _ecg_batches(validation[0], batch_size, rng),
         patient_codes=codes,
         n_left_out=n_left_out,
-        pairs=pairs,
+        batches=batches,
         batch_size=batch_size,
         seed=settings.seed,
     )
@@ -107,8 +132,8 @@ def _by_patient(rows: Rows, patient_codes: NDArray[np.int64]) -> list[Rows]:
 def _check_enough(train: list[Rows], *, pairs: bool, store: Store, objective: str) -> None:
     if pairs and not train:
         raise TrainingError(
-            f"{store.path}: no training patient has two ECGs, which {objective} needs: use the objective dml-dtw or "
-            "dml-euclidean, or single_ecg_patients=two-views"
+            f"{store.path}: no training patient has two ECGs, which {objective} needs: use the objective default or "
+            "dml-dtw, or single_ecg_patients=two-views"
         )
     n_ecgs = sum(map(len, train))
     if n_ecgs < _MIN_ECGS or (pairs and len(train) < 2):

@@ -8,11 +8,13 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hemometric.encoders import Encoder, ProjectionHead, build_encoder
 from hemometric.errors import TrainingError
-from hemometric.objectives import Batch, LossParts, Objective, find_objective, resolve
+from hemometric.neighbors import PairDistances
+from hemometric.objectives import Batch, Objective, find_objective, remember_distances, resolve
 from hemometric.progress import say
 from hemometric.settings import PretrainSettings
 from hemometric.store import Store
@@ -22,12 +24,15 @@ from hemometric.training.contract import ModelContract, why_unreadable
 from hemometric.training.device import autocast, keep_freed_memory, resolve_device, resolve_precision
 from hemometric.training.files import write_whole
 from hemometric.training.loop import Schedule, Task, optimise
+from hemometric.training.neighborhood import Neighborhood, check_neighbors, find_first_neighbors
 from hemometric.training.plan import PretrainingPlan, plan_pretraining
 from hemometric.training.randomness import Purpose, numpy_rng, seeded_layers, torch_generator, torch_seed
 from hemometric.training.runs import ENCODER_WEIGHTS, begin_run, finish_run, write_splits, write_weights
 from hemometric.views import random_view
 
 Value = TypeVar("Value")
+
+_EMBEDDED_AT_ONCE = 512
 
 
 def pretrain(
@@ -54,6 +59,10 @@ def pretrain(
     """
     settings = resolve(settings)
     objective = find_objective(settings.objective)
+    uses_neighbors = objective.batches == "partners"
+    if uses_neighbors:
+        check_neighbors(settings)
+    distances = _remember_distances(objective, settings)
     where = resolve_device(device)
     encoder = build_encoder(settings.encoder, seed=torch_seed(settings.seed, Purpose.WEIGHTS))
     contract = _make_contract(store, encoder, settings, device=where)
@@ -68,7 +77,17 @@ def pretrain(
     with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=where):
         model = PretrainingModel(encoder, projection=objective.projection).to(where)
     ecgs = PreparedEcgs(store, plan.rows, contract=contract, memory_gib=settings.memory_gib)
-    losses = _Losses(model, objective, ecgs, plan, contract, settings, where)
+    losses = _Losses(
+        model=model,
+        objective=objective,
+        ecgs=ecgs,
+        plan=plan,
+        contract=contract,
+        settings=settings,
+        device=where,
+        distances=distances,
+        neighborhood=_make_neighborhood(store, model, ecgs, plan, settings, out) if uses_neighbors else None,
+    )
     names = store.ecgs["ecg_id"]
     task = Task(
         title=f"pretrain {settings.objective}",
@@ -110,39 +129,93 @@ class _Losses:
     contract: ModelContract
     settings: PretrainSettings
     device: torch.device
+    distances: PairDistances | None
+    neighborhood: Neighborhood | None
 
     def step(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The loss of one training step."""
-        rows = self.plan.step_rows(step)
-        independent = views = self.ecgs.take(rows, device=self.device)
-        seed = self.settings.seed
-        if self.objective.views:
-            views = random_view(
-                independent,
-                settings=self.settings.views,
-                sampling_rate_hz=self.contract.sampling_rate_hz,
-                generator=torch_generator(seed, Purpose.VIEWS, step, device=self.device),
-            )
+        neighbors = None if self.neighborhood is None else self.neighborhood.at(step)
+        rows, seed = self.plan.step_rows(step, neighbors), self.settings.seed
+        generator = torch_generator(seed, Purpose.VIEWS, step, device=self.device)
+        batch = self._batch(rows, generator, neighbors)
         with seeded_layers(seed, Purpose.DROPOUT, step, device=self.device):
-            parts = self._loss(independent, views, rows, rng=numpy_rng(seed, Purpose.MINING, step))
+            parts = self.objective.loss(self._see, batch, self.settings, numpy_rng(seed, Purpose.MINING, step))
         return parts.loss, parts.facts
 
     def validate(self) -> float | None:
-        """The mean loss over the validation split, each ECG weighing the same, without random views."""
+        """The mean loss over the validation split, each ECG weighing the same: without random views, or of the same."""
         total, n_ecgs = 0.0, 0
         for number, rows in enumerate(self.plan.validation):
-            independent = self.ecgs.take(rows, device=self.device)
-            rng = numpy_rng(self.settings.seed, Purpose.VALIDATION, number + 1)
-            total += float(self._loss(independent, independent, rows, rng=rng).loss) * len(rows)
+            seed = self.settings.seed
+            generator = None
+            if self.objective.random_validation:
+                generator = torch_generator(seed, Purpose.VALIDATION, number + 1, device=self.device)
+            rng = numpy_rng(seed, Purpose.VALIDATION, number + 1)
+            parts = self.objective.loss(self._see, self._batch(rows, generator, None), self.settings, rng)
+            total += float(parts.loss) * len(rows)
             n_ecgs += len(rows)
         return total / n_ecgs if n_ecgs else None
 
-    def _loss(self, independent: Tensor, views: Tensor, rows: Rows, *, rng: np.random.Generator) -> LossParts:
-        with autocast(self.contract.precision, device=self.device):
-            seen = self.model(derive_all(views)).float()
+    def _batch(self, rows: Rows, generator: torch.Generator | None, neighbors: Rows | None) -> Batch:
+        independent = self.ecgs.take(rows, device=self.device)
         rate_hz = self.contract.sampling_rate_hz
-        batch = Batch(independent=independent, patient_codes=self.plan.patient_codes[rows], sampling_rate_hz=rate_hz)
-        return self.objective.loss(seen, batch, self.settings, rng)
+
+        def view() -> Tensor:
+            if generator is None:
+                return independent
+            views = self.settings.views
+            return random_view(independent, settings=views, sampling_rate_hz=rate_hz, generator=generator)
+
+        return Batch(
+            independent=independent,
+            patient_codes=self.plan.patient_codes[rows],
+            sampling_rate_hz=rate_hz,
+            rows=rows,
+            view=view,
+            distances=self.distances,
+            neighbors=neighbors,
+        )
+
+    def _see(self, independent: Tensor) -> Tensor:
+        with autocast(self.contract.precision, device=self.device):
+            seen: Tensor = self.model(derive_all(independent)).float()
+        return seen
+
+
+def _remember_distances(objective: Objective, settings: PretrainSettings) -> PairDistances | None:
+    if objective.distance is None:
+        return None
+    return remember_distances(settings.distance or objective.distance, settings)
+
+
+def _make_neighborhood(
+    store: Store,
+    model: PretrainingModel,
+    ecgs: PreparedEcgs,
+    plan: PretrainingPlan,
+    settings: PretrainSettings,
+    out: Path,
+) -> Neighborhood:
+    def embed(rows: Rows) -> NDArray[np.float32]:
+        was_training = model.training
+        model.eval()
+        device = next(model.parameters()).device
+        parts = [rows[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(rows), _EMBEDDED_AT_ONCE)]
+        with torch.inference_mode():
+            found = [model.encoder(derive_all(ecgs.take(part, device=device))).cpu().numpy() for part in parts]
+        model.train(was_training)
+        return np.concatenate(found).astype(np.float32)
+
+    every = settings.refresh_epochs and settings.refresh_epochs * plan.steps_per_epoch
+    (out / "checkpoint").mkdir(exist_ok=True)
+    return Neighborhood(
+        plan=plan,
+        n_neighbors=settings.n_neighbors,
+        every=every,
+        folder=out / "checkpoint",
+        embed=embed,
+        table=find_first_neighbors(store, plan, settings),
+    )
 
 
 def _make_contract(
@@ -194,7 +267,7 @@ def _say_what_is_read(plan: PretrainingPlan) -> None:
     if plan.n_left_out:
         say(
             f"{plan.n_left_out:,} patients with one ECG are left out of patient contrast "
-            "(single_ecg_patients=two-views keeps them)"
+            "(single_ecg_patients=two-views or the objective default keeps them)"
         )
     if not plan.validation:
         say("the validation split is too small to choose the best weights by: the last ones are kept")

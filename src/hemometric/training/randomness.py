@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     DROPOUT = 5
     LABELS = 6
     VALIDATION = 7
+    PARTNERS = 8
 
 
 def numpy_rng(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:

@@ -1,0 +1,14 @@
+"""`dml-beat`: the positive is the ECG of the batch that is nearest by dynamic time warping of typical beats."""
+
+from functools import partial
+
+from hemometric.objectives.distance_mining import PAPER, mined_triplet_loss
+from hemometric.objectives.objective import Objective
+
+DML_BEAT = Objective(
+    batches="ecgs",
+    projection=False,
+    recipe=PAPER,
+    loss=partial(mined_triplet_loss, distance="beat-dtw"),
+    distance="beat-dtw",
+)
