@@ -127,3 +127,31 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(predictor, tmp_pa
     assert answer.reason
     missing = predictor.predict_file(tmp_path / "missing.hea")
     assert missing.refused
+
+
+def test_features_are_measured_for_a_new_ecg_too(runs, labelled_store, tmp_path):
+    chosen = FinetuneSettings(method="probe", with_features=True)
+    finetune(labelled_store, source=runs / "pretrained", out=tmp_path / "run", settings=chosen, device="cpu")
+    predictor = Predictor.load(tmp_path / "run", device="cpu")
+    rows = np.array([3, 70, 9])
+    said = predictor.predict_rows(labelled_store, rows)
+    for place, row in enumerate(rows):
+        one = predictor.predict(ecg_of(labelled_store, int(row)))
+        assert one.estimates["mpcwp"].value == pytest.approx(said.estimate[place], abs=0.3)
+    long = predictor.predict(ecg_of(labelled_store, 3, times=3))
+    assert long.estimates["mpcwp"].value == pytest.approx(said.estimate[0], abs=0.5)
+    labels = linked_labels(labelled_store, "mpcwp")
+    test = labelled_store.splits()[labels.rows] == "test"
+    errors = predictor.predict_rows(labelled_store, labels.rows[test]).estimate - labels.values[test]
+    plain = Predictor.load(runs / "mpcwp", device="cpu").predict_rows(labelled_store, labels.rows[test])
+    assert np.sqrt(np.mean(errors**2)) < np.sqrt(np.mean((plain.estimate - labels.values[test]) ** 2))
+
+
+def test_rows_are_estimated_chunk_by_chunk_to_the_same_numbers(predictor, labelled_store, monkeypatch):
+    import hemometric.inference.predictor as module
+
+    rows = np.array([3, 70, 9, 9, 200])
+    whole = predictor.predict_rows(labelled_store, rows)
+    monkeypatch.setattr(module, "_CHUNK", 2)
+    assert np.allclose(predictor.predict_rows(labelled_store, rows).estimate, whole.estimate, atol=1e-4)
+    assert len(predictor.predict_rows(labelled_store, rows[:0]).estimate) == 0

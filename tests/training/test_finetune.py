@@ -205,3 +205,26 @@ def test_a_random_encoder_is_probed_where_others_are_fine_tuned_after_a_probe(la
 def test_settings_that_contradict_each_other_are_refused(asked):
     with pytest.raises(ValueError, match="probe"):
         FinetuneSettings(**asked)
+
+
+def test_features_are_standardised_by_the_training_ecgs_alone(labelled_store, pretrained, tmp_path):
+    from hemometric.training.batches import PreparedEcgs
+    from hemometric.training.hand_features import fit_features, measure_rows
+
+    settings = QUICK.model_copy(update={"with_features": True, "method": "probe"})
+    finetune(Guarded(labelled_store), source=pretrained, out=tmp_path / "run", settings=settings, device="cpu")
+    contract = Run.open(tmp_path / "run").contract
+    table = pq.read_table(tmp_path / "run" / "label_subset.parquet").to_pylist()
+    train = {line["ecg_id"] for line in table if line["role"] == "train"}
+    rows = np.flatnonzero([name in train for name in labelled_store.ecgs["ecg_id"].to_pylist()])
+    ecgs = PreparedEcgs(labelled_store, rows, contract=contract, memory_gib=1.0)
+    assert contract.features == fit_features(measure_rows(ecgs, rows, contract=contract))
+    assert contract.head_width == 128 + len(contract.features.names)
+    assert "beside the embedding: 73 hand-made features" in (tmp_path / "run" / "card.md").read_text()
+
+
+def test_features_that_cannot_be_measured_are_refused_before_anything_is_written(labelled_store, tmp_path):
+    settings = FinetuneSettings(with_features=True, sampling_rate_hz=50.0, band_hz=(0.5, 20.0))
+    with pytest.raises(TrainingError, match="hand-made features need 100"):
+        finetune(labelled_store, source="none", out=tmp_path / "run", settings=settings, device="cpu")
+    assert not (tmp_path / "run").exists()

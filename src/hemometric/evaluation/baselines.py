@@ -74,7 +74,8 @@ def fit_baselines(
 
     `mean`: the mean of the training labels. `demographics`: ridge on age and sex. `features`: ridge on hand-made ECG
     features (`hemometric.waveform.describe`). `random`: the same heads on a frozen random encoder. `none`: the same
-    network from scratch. All have the run's training labels, and choose with its validation labels at most.
+    network from scratch. Neither reads hand-made features. All have the run's training labels, and choose with its
+    validation labels at most.
 
     Args:
         run: A fine-tuned run; `baselines.json` and `baselines/` are written into it.
@@ -224,7 +225,7 @@ def _read_inputs(name: str, store: Store, rows: NDArray[np.int64]) -> FloatArray
 def _fit_run(name: Literal["random", "none"], facts: RunFacts, store: Store, *, device: Device) -> str:
     say(f"baseline {name}: the same heads, {'a frozen random encoder' if name == 'random' else 'from scratch'}")
     directory = f"{BASELINE_RUNS}/{name}"
-    settings = facts.settings.model_copy(update={"freeze": name == "random"})
+    settings = facts.settings.model_copy(update={"freeze": name == "random", "with_features": False})
     if name == "none" and settings.method == "probe":
         settings = settings.model_copy(update={"method": "finetune"})
     finetune(store, source=name, out=facts.path / directory, settings=settings, resume=True, device=device)

@@ -14,15 +14,12 @@ from hemometric.evaluation.calibration import fit_line
 from hemometric.evaluation.classification import happened
 from hemometric.evaluation.predictions import BoolArray, FloatArray
 from hemometric.targets import Event
+from hemometric.training.hand_features import CLIP, centre_and_spread
 
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(-2, 5.1, 0.5))
 """Penalties that are tried, per standardised input."""
 
 FOLDS = 5
-CLIP = 5.0
-"""Standardised inputs are held within this many robust standard deviations."""
-
-_IQR_OF_NORMAL = 1.349
 
 
 class LogisticCurve(BaseModel):
@@ -93,12 +90,12 @@ def fit_linear(
     """
     if values.shape != (len(measured), len(inputs)) or len(measured) == 0:
         raise ValueError(f"expected values of shape ({len(measured)}, {len(inputs)}), n >= 1, got {values.shape}")
-    fill, spread = _centre_and_spread(values)
+    fill, spread = centre_and_spread(values)
     folds = _assign_folds(patient_ids, seed=seed)
     out_of_fold = np.stack([np.full(len(measured), measured.mean())] * len(ALPHAS))
     for fold in np.unique(folds) if folds.max() > 0 else ():
         inside = folds != fold
-        fold_fill, fold_spread = _centre_and_spread(values[inside])
+        fold_fill, fold_spread = centre_and_spread(values[inside])
         weights, intercepts = _ridge(_design(values[inside], fill=fold_fill, spread=fold_spread), measured[inside])
         held_out = _design(values[~inside], fill=fold_fill, spread=fold_spread)
         out_of_fold[:, ~inside] = weights @ held_out.T + intercepts[:, None]
@@ -118,19 +115,6 @@ def fit_linear(
 def constant_curves(measured: FloatArray, events: Sequence[Event]) -> Mapping[str, float]:
     """Event key -> fraction of the ECGs with it: all that a model without inputs can say."""
     return {event.key: float(happened(event, measured).mean()) for event in events}
-
-
-def _centre_and_spread(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    centre, spread = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    for column in range(values.shape[1]):
-        known = values[np.isfinite(values[:, column]), column]
-        if known.size == 0:
-            continue
-        low, centre[column], high = np.quantile(known, [0.25, 0.5, 0.75])
-        # A yes-or-no input has no interquartile range when one answer is rare; its standard deviation serves.
-        scale = (high - low) / _IQR_OF_NORMAL if high > low else float(known.std())
-        spread[column] = scale if scale > 1e-12 else 1.0
-    return centre, spread
 
 
 def _design(values: FloatArray, *, fill: FloatArray, spread: FloatArray) -> FloatArray:

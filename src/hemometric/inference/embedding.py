@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hemometric.ecg import Ecg, Waveform
+from hemometric.ecg import LEADS, Ecg, Waveform
 from hemometric.encoders import Encoder
 from hemometric.errors import EcgError, ReadError, RunError
 from hemometric.formats import find_records, read_ecg
@@ -29,37 +29,35 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
-class EcgEmbedding:
-    """Embeddings of the windows of one record.
+class Windows:
+    """The windows of one record, ready for a model.
 
     Attributes:
-        embeddings: (n_windows, embedding_dim) of the windows that are good.
+        prepared: (n_windows, 12, n_samples) float32 mV of the windows that are good.
         n_refused: Windows that are not.
         reason: Why the whole record is refused, or None.
     """
 
-    embeddings: Tensor
+    prepared: Waveform
     n_refused: int
     reason: str | None
 
 
-def embed_ecg(ecg: Ecg, *, encoder: Encoder, contract: ModelContract, device: torch.device) -> EcgEmbedding:
-    """Embed every good window of a record, or say why the record is refused.
+def read_windows(ecg: Ecg, *, contract: ModelContract) -> Windows:
+    """Cut a record to windows and make the good ones ready, or say why the record is refused.
 
     Args:
         ecg: Of any rate and length.
-        encoder: In eval mode, on `device`.
-        contract: Of the encoder.
-        device: Where to compute.
+        contract: Of the model.
     """
-    nothing = torch.zeros((0, contract.embedding_dim), device=device)
+    nothing = np.zeros((0, len(LEADS), contract.n_samples), dtype=np.float32)
     problem = why_unreadable(sampling_rate_hz=ecg.sampling_rate_hz, contract=contract)
     if problem is not None:
-        return EcgEmbedding(nothing, 0, problem)
+        return Windows(nothing, 0, problem)
     try:
         windows = cut_windows(ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz, duration_s=contract.duration_s)
     except EcgError as error:
-        return EcgEmbedding(nothing, 0, str(error))
+        return Windows(nothing, 0, str(error))
     good: list[Waveform] = []
     faults: list[str] = []
     for window in windows:
@@ -69,11 +67,28 @@ def embed_ecg(ecg: Ecg, *, encoder: Encoder, contract: ModelContract, device: to
         else:
             good.append(window.waveform)
     if not good:
-        return EcgEmbedding(nothing, len(faults), faults[0])
+        return Windows(nothing, len(faults), faults[0])
     prepared = prepare(np.stack(good), sampling_rate_hz=ecg.sampling_rate_hz, contract=contract)
+    return Windows(np.ascontiguousarray(prepared), len(faults), None)
+
+
+def embed_windows(windows: Windows, *, encoder: Encoder, device: torch.device) -> Tensor:
+    """Embed the good windows of a record, (n_windows, embedding_dim) on `device`, by an encoder in eval mode."""
     with torch.no_grad():
-        embeddings = encoder(torch.from_numpy(np.ascontiguousarray(prepared)).to(device))
-    return EcgEmbedding(embeddings, len(faults), None)
+        embeddings: Tensor = encoder(torch.from_numpy(windows.prepared).to(device))
+    return embeddings
+
+
+def prepare_rows(store: Store, rows: NDArray[np.int64], *, contract: ModelContract, memory_gib: float) -> PreparedEcgs:
+    """Rows of a store, made ready for a model.
+
+    Raises:
+        RunError: The store's rate is too low, or its windows are of another length.
+    """
+    problem = why_unreadable(sampling_rate_hz=store.sampling_rate_hz, contract=contract)
+    if problem is not None:
+        raise RunError(f"{store.path}: {problem}")
+    return PreparedEcgs(store, rows, contract=contract, memory_gib=memory_gib)
 
 
 def embed_store_rows(
@@ -84,11 +99,10 @@ def embed_store_rows(
     Raises:
         RunError: The store's rate is too low, or its windows are of another length.
     """
-    problem = why_unreadable(sampling_rate_hz=store.sampling_rate_hz, contract=contract)
-    if problem is not None:
-        raise RunError(f"{store.path}: {problem}")
-    ecgs = PreparedEcgs(store, np.asarray(rows, dtype=np.int64), contract=contract, memory_gib=0.0)
-    return embed_in_batches(encoder, ecgs, np.asarray(rows, dtype=np.int64), device=device)
+    asked = np.asarray(rows, dtype=np.int64)
+    return embed_in_batches(
+        encoder, prepare_rows(store, asked, contract=contract, memory_gib=0.0), asked, device=device
+    )
 
 
 def embed_rows(
@@ -113,7 +127,8 @@ def embed_rows(
 def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") -> tuple[int, int]:
     """Write the embedding of every ECG of a store, a folder or a file to a parquet table.
 
-    The columns are ecg_id, patient_id (null where it is not known) and embedding. A record that is longer than the
+    The embedding is that of the run's encoder, of its first one where it has several, without hand-made features. The
+    columns are ecg_id, patient_id (null where it is not known) and embedding. A record that is longer than the
     model's window gets the mean over its good windows; a refused one is named in a message and left out.
 
     Args:
@@ -157,11 +172,11 @@ def _embed_files(
         except (ReadError, EcgError) as error:
             say(f"refused: {error}")
             continue
-        embedded = embed_ecg(ecg, encoder=encoder, contract=contract, device=device)
-        if embedded.reason is not None:
-            say(f"refused: {record}: {embedded.reason}")
+        windows = read_windows(ecg, contract=contract)
+        if windows.reason is not None:
+            say(f"refused: {record}: {windows.reason}")
             continue
-        yield ecg, embedded.embeddings.mean(dim=0)
+        yield ecg, embed_windows(windows, encoder=encoder, device=device).mean(dim=0)
 
 
 def _table(ecg_ids: list[str], patient_ids: list[str | None], embeddings: Tensor) -> pa.Table:

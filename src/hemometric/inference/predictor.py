@@ -9,17 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 from hemometric.ecg import Ecg
-from hemometric.encoders import Encoder
 from hemometric.errors import EcgError, ReadError
 from hemometric.formats import read_ecg
-from hemometric.inference.embedding import embed_ecg, embed_store_rows
+from hemometric.inference.embedding import embed_windows, prepare_rows, read_windows
 from hemometric.inference.prediction import Prediction, RowPredictions, TargetEstimate
 from hemometric.store import Store
 from hemometric.training.calibration import Calibration, read_calibration
 from hemometric.training.contract import ModelContract
 from hemometric.training.device import resolve_device
-from hemometric.training.forward import estimate
-from hemometric.training.runs import CONFORMAL, Heads, Run
+from hemometric.training.forward import embed_in_batches
+from hemometric.training.hand_features import measure_standardised, measure_windows
+from hemometric.training.members import Estimates, Estimator, estimate_members, join_estimates, load_members
+from hemometric.training.runs import CONFORMAL, Run
+
+_CHUNK = 4096
+"""ECGs of a store that are kept ready at a time, for all members and the features alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,7 @@ class Predictor:
     """
 
     contract: ModelContract
-    _encoder: Encoder
-    _heads: Heads
+    _members: tuple[Estimator, ...]
     _calibration: Calibration
     _device: torch.device
 
@@ -45,9 +48,8 @@ class Predictor:
         """
         where = resolve_device(device)
         opened = Run.open(run)
-        heads = opened.load_heads(device=where)
-        calibration = read_calibration(opened.path / CONFORMAL)
-        return cls(opened.contract, opened.load_encoder(device=where), heads, calibration, where)
+        members = load_members(opened, device=where)
+        return cls(opened.contract, members, read_calibration(opened.path / CONFORMAL), where)
 
     @property
     def coverage(self) -> float:
@@ -63,18 +65,20 @@ class Predictor:
         Args:
             ecg: Of any rate and length; refused with a reason where the model may not read it.
         """
-        embedded = embed_ecg(ecg, encoder=self._encoder, contract=self.contract, device=self._device)
+        windows = read_windows(ecg, contract=self.contract)
         answer = Prediction(
             ecg_id=ecg.ecg_id,
-            refused=embedded.reason is not None,
-            reason=embedded.reason,
-            n_windows=len(embedded.embeddings),
-            n_windows_refused=embedded.n_refused,
+            refused=windows.reason is not None,
+            reason=windows.reason,
+            n_windows=len(windows.prepared),
+            n_windows_refused=windows.n_refused,
             trained_on_simulated=self.contract.trained_on_simulated,
         )
         if answer.refused:
             return answer
-        said = self._say(embedded.embeddings)
+        embeddings = [embed_windows(windows, encoder=one.encoder, device=self._device) for one in self._members]
+        features = measure_windows(windows.prepared, contract=self.contract)
+        said = self._say(estimate_members(self._members, embeddings, features))
         bounded = self._calibration.half_width is not None
         one = TargetEstimate(
             target=said.target,
@@ -109,18 +113,23 @@ class Predictor:
         Raises:
             RunError: The store's rate is too low, or its windows are of another length.
         """
-        embeddings = embed_store_rows(store, rows, encoder=self._encoder, contract=self.contract, device=self._device)
-        return self._say(embeddings)
+        asked = np.asarray(rows, dtype=np.int64)
+        parts = [self._estimate_rows(store, asked[start : start + _CHUNK]) for start in range(0, len(asked), _CHUNK)]
+        return self._say(join_estimates(parts or [self._estimate_rows(store, asked)]))
 
-    def _say(self, embeddings: torch.Tensor) -> RowPredictions:
-        values, logits = estimate(self._heads, embeddings)
+    def _estimate_rows(self, store: Store, rows: NDArray[np.int64]) -> Estimates:
+        ecgs = prepare_rows(store, rows, contract=self.contract, memory_gib=1.0)
+        embeddings = [embed_in_batches(one.encoder, ecgs, rows, device=self._device) for one in self._members]
+        return estimate_members(self._members, embeddings, measure_standardised(ecgs, rows, contract=self.contract))
+
+    def _say(self, said: Estimates) -> RowPredictions:
         target = self.contract.targets[0]
         half_width = self._calibration.half_width
         reach = np.inf if half_width is None else half_width
         return RowPredictions(
             target=target.name,
-            estimate=values,
-            low=values - reach,
-            high=values + reach,
-            probability=self._calibration.probabilities(logits, target.events),
+            estimate=said.values,
+            low=said.values - reach,
+            high=said.values + reach,
+            probability=self._calibration.probabilities(said.logits, target.events),
         )

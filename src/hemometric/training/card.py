@@ -48,9 +48,11 @@ def finetuning_card(
         fit: Sentences on the fit and on its calibration.
     """
     target = contract.targets[0]
+    beside = [] if contract.features is None else [f"{len(contract.features.names)} hand-made features"]
     lines = [
         f"- Target: {target.name} in {target.unit}; events {', '.join(target.events)}",
         f"- Encoder before: {source}; {'frozen' if settings.freeze else 'trained with the heads'}",
+        *(f"- The heads read, beside the embedding: {one}" for one in beside),
         *(f"- Labels, {role}: {ecgs:,} ECGs of {patients:,} patients" for role, (ecgs, patients) in counts.items()),
         f"- Training labels: {target.label_mean:.2f} +- {target.label_sd:.2f} {target.unit}",
         *(f"- {sentence}" for sentence in fit),

@@ -33,6 +33,22 @@ class TargetContract(BaseModel):
     head: Literal["mlp", "linear"]
 
 
+class FeatureContract(BaseModel):
+    """Hand-made features that the heads read beside the embedding, and how they are standardised.
+
+    Attributes:
+        names: As in `hemometric.waveform.FEATURES`.
+        centre: What is taken off each, and what stands for a missing one: the median of the training ECGs.
+        spread: What each is divided by: their robust standard deviation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    names: tuple[str, ...]
+    centre: tuple[float, ...]
+    spread: tuple[float, ...]
+
+
 class ModelContract(BaseModel):
     """What an encoder was trained to read, and what its heads say.
 
@@ -50,6 +66,8 @@ class ModelContract(BaseModel):
         simulated_pretraining: Whether the encoder was pretrained on simulated ECGs.
         simulated_labels: Whether the heads were fitted to simulated labels.
         targets: What the heads estimate; none in a pretrained run.
+        features: Hand-made features that the heads read beside the embedding, or None.
+        n_members: Models whose answers are averaged.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +85,13 @@ class ModelContract(BaseModel):
     simulated_pretraining: bool = False
     simulated_labels: bool = False
     targets: tuple[TargetContract, ...] = ()
+    features: FeatureContract | None = None
+    n_members: int = 1
+
+    @property
+    def head_width(self) -> int:
+        """Numbers that the heads read about an ECG: its embedding and its hand-made features."""
+        return self.embedding_dim + (0 if self.features is None else len(self.features.names))
 
     @property
     def duration_s(self) -> float:

@@ -21,8 +21,9 @@ from hemometric.training.card import finetuning_card
 from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.device import keep_freed_memory, resolve_device, resolve_precision
 from hemometric.training.files import write_json, write_whole
-from hemometric.training.fitting import Estimator, Fitted, LabelledData, fit
+from hemometric.training.fitting import Fitted, LabelledData, fit
 from hemometric.training.forward import embed_in_batches, estimate
+from hemometric.training.hand_features import FeatureTable, fit_features, measure_rows, refuse_slow, standardise
 from hemometric.training.labelled import (
     LabelledEcgs,
     Role,
@@ -31,18 +32,16 @@ from hemometric.training.labelled import (
     table_bytes,
     table_fingerprint,
 )
+from hemometric.training.members import Estimator, new_heads, write_members
 from hemometric.training.pretrain import check_store
 from hemometric.training.randomness import Purpose, seeded_layers, torch_seed
 from hemometric.training.runs import (
     CONFORMAL,
     ENCODER_WEIGHTS,
-    HEAD_WEIGHTS,
-    Heads,
     Run,
     begin_run,
     finish_run,
     write_splits,
-    write_weights,
 )
 
 Source = Path | Literal["none", "random"]
@@ -74,7 +73,8 @@ def finetune(
     Raises:
         SettingsError: An unknown target or encoder, or a device or precision that is not to be had.
         LabelError: The store has no labels of the target.
-        TrainingError: Too few labels, a store that the encoder cannot read, or a loss that is not finite.
+        TrainingError: Too few labels, a store that the encoder cannot read, features that cannot be measured on what
+            it reads, or a loss that is not finite.
         RunError: `source` is no finished run; or `out` exists without `resume`, or was begun with other settings.
     """
     where = resolve_device(device)
@@ -90,17 +90,17 @@ def finetune(
     keep_freed_memory()
     rows = np.concatenate([chosen.rows for chosen in labels.values()])
     ecgs = PreparedEcgs(store, rows, contract=contract, memory_gib=settings.memory_gib)
+    contract, features = _measure(ecgs, labels, contract) if settings.with_features else (contract, None)
     with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=where):
-        model = Estimator(encoder, Heads(contract.targets[0], embedding_dim=contract.embedding_dim)).to(where)
+        model = Estimator(encoder, new_heads(contract)).to(where)
     names = store.ecgs["ecg_id"].take(labels["train"].rows).to_pylist()
-    data = LabelledData(ecgs, labels["train"], labels["validation"], names)
+    data = LabelledData(ecgs, labels["train"], labels["validation"], names, features)
     fitted = fit(model, data, settings=settings, contract=contract, run=out, device=where)
-    calibration = _calibrate(fitted, ecgs, labels["calibration"], contract, level=settings.coverage)
+    calibration = _calibrate(fitted, data, labels["calibration"], contract, level=settings.coverage)
     write_whole(out / "label_subset.parquet", table_bytes(table))
     write_splits(out / "splits.csv", store)
     write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
-    write_weights(out / ENCODER_WEIGHTS, fitted.model.encoder)
-    write_weights(out / HEAD_WEIGHTS, fitted.model.heads)
+    write_members(out, [fitted.model])
     sentences = [_fit_sentence(fitted, settings), *calibration.sentences(contract.targets[0].unit)]
     sentences += _leak(store, source)
     counts: dict[str, tuple[int, int]] = {role: chosen.counts for role, chosen in labels.items()}
@@ -119,12 +119,21 @@ def _resolve_method(settings: FinetuneSettings, source: Source) -> FinetuneSetti
     return settings.model_copy(update={"freeze": freeze, "method": method, "head": head})
 
 
+def _measure(ecgs: PreparedEcgs, labels: Labels, contract: ModelContract) -> tuple[ModelContract, FeatureTable]:
+    """The contract with features standardised by the training ECGs, and those of the ECGs of all roles."""
+    rows = np.unique(np.concatenate([chosen.rows for chosen in labels.values()]))
+    measured = measure_rows(ecgs, rows, contract=contract)
+    features = fit_features(measured[np.isin(rows, labels["train"].rows)])
+    table = FeatureTable(rows, standardise(measured, features=features))
+    return contract.model_copy(update={"features": features}), table
+
+
 def _calibrate(
-    fitted: Fitted, ecgs: PreparedEcgs, labels: LabelledEcgs, contract: ModelContract, *, level: float
+    fitted: Fitted, data: LabelledData, labels: LabelledEcgs, contract: ModelContract, *, level: float
 ) -> Calibration:
     device = next(fitted.model.parameters()).device
-    embeddings = embed_in_batches(fitted.model.encoder, ecgs, labels.rows, device=device)
-    estimates, logits = estimate(fitted.model.heads, embeddings)
+    embeddings = embed_in_batches(fitted.model.encoder, data.ecgs, labels.rows, device=device)
+    estimates, logits = estimate(fitted.model.heads, data.beside(embeddings, labels.rows))
     return calibrate(contract.targets[0], labels, estimates=estimates, logits=logits, level=level)
 
 
@@ -134,7 +143,8 @@ def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
     found = f"validation loss {'unknown' if loss is None else f'{loss:.4f}'}"
     if fitted.learning_rate is not None:
         return f"Learning rate {fitted.learning_rate:g} of {tried}; {found} at step {fitted.progress.best_step:,}"
-    probe = f"Linear probe: ridge regression on the frozen encoder's embedding; {found}"
+    beside = " and the hand-made features" if settings.with_features else ""
+    probe = f"Linear probe: ridge regression on the frozen encoder's embedding{beside}; {found}"
     return probe if settings.method == "probe" else f"{probe}, which no learning rate of {tried} was below"
 
 
@@ -152,6 +162,8 @@ def _start(
     changed = {"precision": precision, "simulated_labels": store.simulated, "targets": ()}
     contract = contract.model_copy(update=changed)
     check_store(store, contract)
+    if settings.with_features:
+        refuse_slow(contract)
     return encoder, contract, settings.model_copy(update=_signal(contract))
 
 

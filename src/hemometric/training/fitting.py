@@ -7,34 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from hemometric.encoders import Encoder
 from hemometric.settings import FinetuneSettings
 from hemometric.training.batches import PreparedEcgs, Rows, derive_all, draw_ecgs
 from hemometric.training.calibration import event_outcomes
 from hemometric.training.contract import ModelContract
 from hemometric.training.device import autocast
 from hemometric.training.forward import embed_in_batches
+from hemometric.training.hand_features import FeatureTable
 from hemometric.training.labelled import LabelledEcgs
 from hemometric.training.layer_rates import layer_factors, shortened_steps
 from hemometric.training.loop import Progress, Schedule, Task, optimise
+from hemometric.training.members import Estimator
 from hemometric.training.randomness import Purpose, seeded_layers, torch_generator
 from hemometric.training.ridge import start_from_ridge
-from hemometric.training.runs import Heads
 from hemometric.views import random_view
 
 _ROUNDS, _LEAST_STEPS, _MOST_STEPS = 20, 300, 1000
-
-
-class Estimator(nn.Module):
-    """An encoder and its heads."""
-
-    def __init__(self, encoder: Encoder, heads: Heads) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.heads = heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +37,20 @@ class LabelledData:
         train: Fitted to.
         validation: Chosen by.
         names: ECG ids of the training rows, to name them when something goes wrong.
+        features: Of the rows of all roles, where the heads read them beside the embedding.
     """
 
     ecgs: PreparedEcgs
     train: LabelledEcgs
     validation: LabelledEcgs
     names: Sequence[str]
+    features: FeatureTable | None = None
+
+    def beside(self, embeddings: Tensor, rows: Rows) -> Tensor:
+        """What the heads read of some rows: their embeddings and, where there are any, their features."""
+        if self.features is None:
+            return embeddings
+        return torch.cat([embeddings, self.features.take(rows, device=embeddings.device)], dim=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def fit(
     A probe (`settings.method`) is a candidate like the others, and the only one where nothing is to be fine-tuned.
 
     Args:
-        model: Before the fit, on `device`; linear heads are first set to a ridge fit on its embeddings.
+        model: Before the fit, on `device`; linear heads are first set to a ridge fit on what they read.
         data: Labelled ECGs.
         settings: Of the fine-tuning, resolved.
         contract: Of the model.
@@ -94,8 +93,10 @@ def fit(
     Raises:
         TrainingError: A loss is not finite.
     """
-    train = embed_in_batches(model.encoder, data.ecgs, data.train.rows, device=device)
-    validation = embed_in_batches(model.encoder, data.ecgs, data.validation.rows, device=device)
+    train, validation = (
+        data.beside(embed_in_batches(model.encoder, data.ecgs, rows, device=device), rows)
+        for rows in (data.train.rows, data.validation.rows)
+    )
     if settings.head == "linear":
         start_from_ridge(
             model.heads,
@@ -153,7 +154,7 @@ class _Losses:
     """Mean squared error of the standardised target plus the weighted cross-entropy of its events.
 
     Attributes:
-        embeddings: Of the training and validation ECGs where the encoder is frozen.
+        embeddings: What the heads read of the training and validation ECGs, where the encoder is frozen.
     """
 
     model: Estimator
@@ -187,7 +188,7 @@ class _Losses:
         )
         with autocast(self.contract.precision, device=self.device):
             embeddings: Tensor = self.model.encoder(derive_all(views)).float()
-        return embeddings
+        return self.data.beside(embeddings, rows)
 
     def validate(self) -> float:
         """The loss over the whole validation split, each labelled ECG weighing the same."""
@@ -195,7 +196,8 @@ class _Losses:
             seen = self.embeddings[1]
         else:
             rows = self.data.validation.rows
-            seen = embed_in_batches(self.model.encoder, self.data.ecgs, rows, device=self.device)
+            embeddings = embed_in_batches(self.model.encoder, self.data.ecgs, rows, device=self.device)
+            seen = self.data.beside(embeddings, rows)
         return float(self._loss(seen, self.data.validation.values)[0])
 
     def _loss(self, embeddings: Tensor, values: np.ndarray) -> tuple[Tensor, Mapping[str, float]]:

@@ -1,0 +1,101 @@
+"""The models of a fine-tuned run: an encoder with its heads, one or several, in one directory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hemometric.encoders import Encoder
+from hemometric.training.contract import ModelContract
+from hemometric.training.forward import estimate
+from hemometric.training.runs import ENCODER_WEIGHTS, HEAD_WEIGHTS, Heads, Run, write_weights
+
+_MEMBERS = "members"
+
+
+class Estimator(nn.Module):
+    """An encoder and its heads."""
+
+    def __init__(self, encoder: Encoder, heads: Heads) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = heads
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What the members of a run say about n ECGs.
+
+    Attributes:
+        values: (n,) means over the members, in the target's unit.
+        logits: (n, n_events) means over the members.
+        spread: (n,) standard deviation of the members' values, in the target's unit; None of a single one.
+    """
+
+    values: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    spread: NDArray[np.float64] | None
+
+
+def new_heads(contract: ModelContract) -> Heads:
+    """Heads with random weights that read the embedding and, where the contract has them, hand-made features."""
+    return Heads(contract.targets[0], embedding_dim=contract.head_width)
+
+
+def estimate_members(members: Sequence[Estimator], embeddings: Sequence[Tensor], features: Tensor) -> Estimates:
+    """Average what the heads of all members say, in eval mode.
+
+    Args:
+        members: At least one.
+        embeddings: For each member (n, embedding_dim), by its own encoder.
+        features: (n, n_features) standardised, n_features 0 where the heads read none.
+    """
+    said = [
+        estimate(member.heads, torch.cat([embedding, features.to(embedding)], dim=1))
+        for member, embedding in zip(members, embeddings, strict=True)
+    ]
+    values = np.stack([value for value, _ in said])
+    logits = np.stack([logit for _, logit in said]).mean(axis=0)
+    return Estimates(values.mean(axis=0), logits, values.std(axis=0, ddof=1) if len(said) > 1 else None)
+
+
+def join_estimates(parts: Sequence[Estimates]) -> Estimates:
+    """Put the ECGs of several estimates of the same members after each other."""
+    spreads = [part.spread for part in parts if part.spread is not None]
+    return Estimates(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate(spreads) if spreads else None,
+    )
+
+
+def write_members(run: Path, members: Sequence[Estimator]) -> None:
+    """Write the weights: those of the first into the run itself, those of the others under `members/`."""
+    for number, member in enumerate(members):
+        place = _place(run, number)
+        place.mkdir(parents=True, exist_ok=True)
+        write_weights(place / ENCODER_WEIGHTS, member.encoder)
+        write_weights(place / HEAD_WEIGHTS, member.heads)
+
+
+def load_members(run: Run, *, device: torch.device) -> tuple[Estimator, ...]:
+    """Load all members of a fine-tuned run, in eval mode.
+
+    Raises:
+        RunError: The run was not fine-tuned, or weights are missing, damaged or of another model.
+    """
+    # What a run calls embedding_dim is, for its heads, the width of all that they read.
+    widened = run.contract.model_copy(update={"embedding_dim": run.contract.head_width})
+    members = []
+    for number in range(run.contract.n_members):
+        there = replace(run, path=_place(run.path, number), contract=widened)
+        members.append(Estimator(there.load_encoder(device=device), there.load_heads(device=device)).eval())
+    return tuple(members)
+
+
+def _place(run: Path, number: int) -> Path:
+    return run if number == 0 else run / _MEMBERS / str(number)

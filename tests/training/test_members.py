@@ -1,0 +1,88 @@
+"""The models of a run come back as they were written, and are averaged."""
+
+import numpy as np
+import pytest
+import torch
+
+from hemometric.encoders import build_encoder
+from hemometric.errors import RunError
+from hemometric.training.contract import FeatureContract, ModelContract, TargetContract
+from hemometric.training.members import (
+    Estimator,
+    estimate_members,
+    join_estimates,
+    load_members,
+    new_heads,
+    write_members,
+)
+from hemometric.training.runs import Run
+
+CPU = torch.device("cpu")
+TARGET = TargetContract(
+    name="mpcwp", unit="mmHg", label_mean=15.0, label_sd=8.0, events=("mpcwp>15", "mpcwp>18"), head="mlp"
+)
+CONTRACT = ModelContract(
+    encoder="compact",
+    embedding_dim=128,
+    sampling_rate_hz=100,
+    n_samples=1000,
+    band_hz=None,
+    precision="fp32",
+    targets=(TARGET,),
+    features=FeatureContract(names=("a", "b"), centre=(0.0, 1.0), spread=(1.0, 2.0)),
+    n_members=3,
+)
+
+
+def members() -> list[Estimator]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return [Estimator(build_encoder("compact", seed=k), new_heads(CONTRACT)).eval() for k in range(3)]
+
+
+def inputs() -> tuple[list[torch.Tensor], torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(7, 128, generator=generator) for _ in range(3)], torch.randn(7, 2, generator=generator)
+
+
+def test_all_members_come_back_from_their_directory(tmp_path):
+    written = members()
+    write_members(tmp_path, written)
+    assert (tmp_path / "heads.safetensors").exists()
+    read = load_members(Run(path=tmp_path, contract=CONTRACT, settings={}), device=CPU)
+    for one, other in zip(written, read, strict=True):
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+        )
+        assert not other.training
+    (tmp_path / "members" / "2" / "heads.safetensors").unlink()
+    with pytest.raises(RunError, match="missing"):
+        load_members(Run(path=tmp_path, contract=CONTRACT, settings={}), device=CPU)
+
+
+def test_the_answer_is_the_mean_of_the_members_and_the_spread_their_sd():
+    embeddings, features = inputs()
+    ours = members()
+    each = [estimate_members([one], [x], features) for one, x in zip(ours, embeddings, strict=True)]
+    together = estimate_members(ours, embeddings, features)
+    values = np.stack([one.values for one in each])
+    assert np.allclose(together.values, values.mean(axis=0))
+    assert np.allclose(together.spread, values.std(axis=0, ddof=1))
+    assert np.allclose(together.logits, np.mean([one.logits for one in each], axis=0))
+    assert each[0].spread is None
+
+
+def test_heads_read_the_features_too():
+    embeddings, features = inputs()
+    with_other = estimate_members(members(), embeddings, features + 1)
+    assert not np.allclose(with_other.values, estimate_members(members(), embeddings, features).values)
+
+
+def test_parts_are_put_after_each_other():
+    embeddings, features = inputs()
+    whole = estimate_members(members(), embeddings, features)
+    parts = [estimate_members(members(), [x[at] for x in embeddings], features[at]) for at in (slice(3), slice(3, 7))]
+    joined = join_estimates(parts)
+    assert np.allclose(joined.values, whole.values, atol=1e-5)
+    assert joined.logits.shape == (7, 2)
+    assert joined.spread.shape == (7,)
