@@ -1,41 +1,48 @@
 """What the calibration split says."""
 
+import json
+
 import numpy as np
 import pytest
 
 from hemometric.errors import RunError
-from hemometric.training.calibration import calibrate, event_outcomes, read_calibration
+from hemometric.training.calibration import Judged, calibrate, event_outcomes, event_scores, read_calibration
 from hemometric.training.contract import TargetContract
 from hemometric.training.labelled import LabelledEcgs
-from hemometric.uncertainty import split_conformal
+from hemometric.training.members import Estimates
+from hemometric.uncertainty import sigmoid, split_conformal
 
 TARGET = TargetContract(
     name="mpcwp", unit="mmHg", label_mean=15.0, label_sd=8.0, events=("mpcwp>15", "mpcwp>18"), head="mlp"
 )
 
 
-def labels(n: int) -> LabelledEcgs:
-    values = np.random.default_rng(0).normal(15, 8, n)
-    return LabelledEcgs(np.arange(n), values, np.array([f"p{k // 2}" for k in range(n)]))
+def judged(n: int, *, seed: int = 0, head_noise: float = 0.0, estimate_noise: float = 3.0) -> Judged:
+    """Two ECGs a patient; the logits of the head are those of the estimate, and noise of their own."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(15, 8, n)
+    estimates = values + rng.normal(0, estimate_noise, n)
+    logits = (estimates + rng.normal(0, head_noise, n))[:, None] - np.array([15.0, 18.0])
+    labels = LabelledEcgs(np.arange(n), values, np.array([f"p{k // 2}" for k in range(n)]))
+    return Judged(labels, Estimates(estimates, logits, None))
 
 
-def calibrated(n: int, *, level: float = 0.9):
-    found = labels(n)
-    estimates = found.values + np.random.default_rng(1).normal(0, 3, n)
-    logits = np.stack([estimates - 15, estimates - 18], axis=1)
-    return found, estimates, calibrate(TARGET, found, estimates=estimates, logits=logits, level=level)
+def calibrated(n: int, *, level: float = 0.9, events: str = "head"):
+    found = judged(n)
+    return found, calibrate(TARGET, found, judged(60, seed=1), level=level, events=events)
 
 
 def test_the_half_width_is_that_of_the_residuals():
-    found, estimates, calibration = calibrated(200)
-    assert calibration.half_width == split_conformal(found.values - estimates, found.patients, level=0.9)
+    found, calibration = calibrated(200)
+    residuals = found.labels.values - found.said.values
+    assert calibration.half_width == split_conformal(residuals, found.labels.patients, level=0.9)
     assert (calibration.n_patients, calibration.n_ecgs) == (100, 200)
     assert all(scale is not None and scale.slope > 0 for scale in calibration.platt.values())
 
 
 @pytest.mark.parametrize("n", [0, 10])
 def test_too_few_patients_give_no_interval_and_say_so(n: int):
-    _, _, calibration = calibrated(n)
+    _, calibration = calibrated(n)
     assert calibration.half_width is None
     assert set(calibration.platt.values()) == {None}
     sentences = " ".join(calibration.sentences("mmHg"))
@@ -43,15 +50,19 @@ def test_too_few_patients_give_no_interval_and_say_so(n: int):
     assert "uncalibrated" in sentences
 
 
+def said_of(logits) -> Estimates:
+    return Estimates(np.full(len(logits), 15.0), np.array(logits), None)
+
+
 def test_probabilities_follow_the_order_of_the_events():
-    _, _, calibration = calibrated(200)
-    said = calibration.probabilities(np.array([[5.0, -5.0]]), TARGET.events)
+    _, calibration = calibrated(200)
+    said = calibration.probabilities(said_of([[5.0, -5.0]]), TARGET.events)
     assert said["mpcwp>15"][0] > 0.5 > said["mpcwp>18"][0]
 
 
 def test_uncalibrated_logits_become_probabilities_by_the_logistic_function():
-    _, _, calibration = calibrated(10)
-    said = calibration.probabilities(np.array([[0.0, np.log(3.0)]]), TARGET.events)
+    _, calibration = calibrated(10)
+    said = calibration.probabilities(said_of([[0.0, np.log(3.0)]]), TARGET.events)
     assert said["mpcwp>15"][0] == pytest.approx(0.5)
     assert said["mpcwp>18"][0] == pytest.approx(0.75)
 
@@ -62,10 +73,60 @@ def test_events_are_strict_and_may_be_low_values():
 
 
 def test_it_reads_back_and_a_foreign_file_is_refused(tmp_path):
-    _, _, calibration = calibrated(200)
+    _, calibration = calibrated(200)
     path = tmp_path / "conformal.json"
     path.write_text(calibration.model_dump_json())
     assert read_calibration(path) == calibration
     path.write_text('{"half_width": 3}')
     with pytest.raises(RunError, match="train the run anew"):
         read_calibration(path)
+
+
+def test_the_estimate_says_how_likely_a_value_beyond_the_threshold_is():
+    from scipy.stats import norm
+
+    said = Estimates(np.array([9.0, 15.0, 22.0]), np.zeros((3, 2)), None)
+    scores = event_scores(said, source="estimate", target="mpcwp", residual_sd=6.0)
+    expected = norm.sf((np.array([15.0, 18.0]) - said.values[:, None]) / 6.0)
+    assert np.abs(sigmoid(scores) - expected).max() < 0.01
+    low = Estimates(np.array([3.0]), np.zeros((1, 1)), None)
+    assert event_scores(low, source="estimate", target="co", residual_sd=1.0)[0, 0] > 0, "a low output is the event"
+    with pytest.raises(ValueError, match="residual_sd"):
+        event_scores(said, source="estimate", target="mpcwp", residual_sd=None)
+
+
+@pytest.mark.parametrize(("head_noise", "expected"), [(12.0, "estimate"), (-1.0, "head")])
+def test_validation_chooses_where_probabilities_come_from(head_noise: float, expected: str):
+    """With -1 the head knows the truth and the estimate is the noisy one."""
+    made = [judged(400, seed=seed, head_noise=max(head_noise, 0.0), estimate_noise=6.0) for seed in (0, 1)]
+    if head_noise < 0:
+        truth = [one.labels.values[:, None] - np.array([15.0, 18.0]) for one in made]
+        made = [Judged(one.labels, Estimates(one.said.values, of, None)) for one, of in zip(made, truth, strict=True)]
+    calibration = calibrate(TARGET, *made, level=0.9, events="auto")
+    assert calibration.events_from == expected
+    assert min(calibration.validation_log_loss, key=calibration.validation_log_loss.get) == expected
+    assert f"{expected} {calibration.validation_log_loss[expected]:.4f}" in " ".join(calibration.sentences("mmHg"))
+
+
+def test_a_source_may_be_named_and_then_nothing_is_chosen():
+    for events in ("head", "estimate"):
+        _, calibration = calibrated(200, events=events)
+        assert calibration.events_from == events
+        assert calibration.validation_log_loss == {}
+
+
+def test_probabilities_from_the_estimate_are_calibrated():
+    fitted = calibrate(TARGET, judged(2000, estimate_noise=6), judged(200, seed=1), level=0.9, events="estimate")
+    new = judged(4000, seed=2, estimate_noise=6)
+    chance = fitted.probabilities(new.said, TARGET.events)["mpcwp>15"]
+    for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
+        inside = (chance >= low) & (chance < high)
+        assert chance[inside].mean() == pytest.approx((new.labels.values[inside] > 15).mean(), abs=0.05)
+
+
+def test_a_file_of_before_reads_as_probabilities_of_the_head(tmp_path):
+    _, calibration = calibrated(200)
+    old = calibration.model_dump(exclude={"events_from", "residual_sd", "validation_log_loss"})
+    path = tmp_path / "conformal.json"
+    path.write_text(json.dumps(old))
+    assert read_calibration(path).events_from == "head"

@@ -40,9 +40,9 @@ def members() -> list[Estimator]:
         return [Estimator(build_encoder("compact", seed=k), new_heads(CONTRACT)).eval() for k in range(3)]
 
 
-def inputs() -> tuple[list[torch.Tensor], torch.Tensor]:
+def inputs() -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return [torch.randn(7, 128, generator=generator) for _ in range(3)], torch.randn(7, 2, generator=generator)
+    return [torch.randn(7, 130, generator=generator) for _ in range(3)]
 
 
 def test_all_members_come_back_from_their_directory(tmp_path):
@@ -61,10 +61,9 @@ def test_all_members_come_back_from_their_directory(tmp_path):
 
 
 def test_the_answer_is_the_mean_of_the_members_and_the_spread_their_sd():
-    embeddings, features = inputs()
-    ours = members()
-    each = [estimate_members([one], [x], features) for one, x in zip(ours, embeddings, strict=True)]
-    together = estimate_members(ours, embeddings, features)
+    seen, ours = inputs(), members()
+    each = [estimate_members([one], [x]) for one, x in zip(ours, seen, strict=True)]
+    together = estimate_members(ours, seen)
     values = np.stack([one.values for one in each])
     assert np.allclose(together.values, values.mean(axis=0))
     assert np.allclose(together.spread, values.std(axis=0, ddof=1))
@@ -72,16 +71,9 @@ def test_the_answer_is_the_mean_of_the_members_and_the_spread_their_sd():
     assert each[0].spread is None
 
 
-def test_heads_read_the_features_too():
-    embeddings, features = inputs()
-    with_other = estimate_members(members(), embeddings, features + 1)
-    assert not np.allclose(with_other.values, estimate_members(members(), embeddings, features).values)
-
-
 def test_parts_are_put_after_each_other():
-    embeddings, features = inputs()
-    whole = estimate_members(members(), embeddings, features)
-    parts = [estimate_members(members(), [x[at] for x in embeddings], features[at]) for at in (slice(3), slice(3, 7))]
+    whole = estimate_members(members(), inputs())
+    parts = [estimate_members(members(), [x[at] for x in inputs()]) for at in (slice(3), slice(3, 7))]
     joined = join_estimates(parts)
     assert np.allclose(joined.values, whole.values, atol=1e-5)
     assert joined.logits.shape == (7, 2)

@@ -76,9 +76,10 @@ class Predictor:
         )
         if answer.refused:
             return answer
+        features = measure_windows(windows.prepared, contract=self.contract).to(self._device)
         embeddings = [embed_windows(windows, encoder=one.encoder, device=self._device) for one in self._members]
-        features = measure_windows(windows.prepared, contract=self.contract)
-        said = self._say(estimate_members(self._members, embeddings, features))
+        inputs = [torch.cat([embedding, features], dim=1) for embedding in embeddings]
+        said = self._say(estimate_members(self._members, inputs))
         bounded = self._calibration.half_width is not None
         one = TargetEstimate(
             target=said.target,
@@ -119,8 +120,9 @@ class Predictor:
 
     def _estimate_rows(self, store: Store, rows: NDArray[np.int64]) -> Estimates:
         ecgs = prepare_rows(store, rows, contract=self.contract, memory_gib=1.0)
+        features = measure_standardised(ecgs, rows, contract=self.contract).to(self._device)
         embeddings = [embed_in_batches(one.encoder, ecgs, rows, device=self._device) for one in self._members]
-        return estimate_members(self._members, embeddings, measure_standardised(ecgs, rows, contract=self.contract))
+        return estimate_members(self._members, [torch.cat([one, features], dim=1) for one in embeddings])
 
     def _say(self, said: Estimates) -> RowPredictions:
         target = self.contract.targets[0]
@@ -131,5 +133,5 @@ class Predictor:
             estimate=said.values,
             low=said.values - reach,
             high=said.values + reach,
-            probability=self._calibration.probabilities(said.logits, target.events),
+            probability=self._calibration.probabilities(said, target.events),
         )

@@ -1,7 +1,9 @@
 """`conformal.json`: the interval's half width and the events' Platt scaling, from the calibration split."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,22 @@ from hemometric.targets import find_target
 from hemometric.training.contract import TargetContract
 from hemometric.training.files import read_json
 from hemometric.training.labelled import LabelledEcgs
-from hemometric.uncertainty import UNCALIBRATED, PlattScaling, fit_platt, split_conformal
+from hemometric.training.members import Estimates
+from hemometric.training.ridge import LOGISTIC_PER_NORMAL
+from hemometric.uncertainty import UNCALIBRATED, PlattScaling, fit_platt, patient_weights, split_conformal
 
 METHOD = "split conformal on absolute residuals; every calibration patient weighs the same"
+EventSource = Literal["head", "estimate"]
+_SOURCES: tuple[EventSource, ...] = ("estimate", "head")
+_LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Labelled ECGs of one role, and what the model says about them."""
+
+    labels: LabelledEcgs
+    said: Estimates
 
 
 class Scaling(BaseModel):
@@ -37,6 +52,10 @@ class Calibration(BaseModel):
         n_ecgs: Their labelled ECGs.
         method: How the half width came about.
         platt: For each event its scaling, or None where too few patients left its logits uncalibrated.
+        events_from: What the scalings apply to: the logits of the event head, or how far the estimate lies beyond the
+            event's threshold.
+        residual_sd: SD of the validation residuals in the target's unit; the measure of "how far".
+        validation_log_loss: Of either source, mean over patients and events; empty where there was no choice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,10 +67,14 @@ class Calibration(BaseModel):
     n_ecgs: int
     method: str = METHOD
     platt: dict[str, Scaling | None]
+    events_from: EventSource = "head"
+    residual_sd: float | None = None
+    validation_log_loss: dict[EventSource, float] = {}
 
-    def probabilities(self, logits: NDArray[np.float64], events: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
-        """Turn logits (n, n_events) into the probability (n,) of each event."""
-        return {event: self._scaling(event).probability(logits[:, column]) for column, event in enumerate(events)}
+    def probabilities(self, said: Estimates, events: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+        """The probability (n,) of each event, from what the members say."""
+        scores = event_scores(said, source=self.events_from, target=self.target, residual_sd=self.residual_sd)
+        return {event: self._scaling(event).probability(scores[:, column]) for column, event in enumerate(events)}
 
     def _scaling(self, event: str) -> PlattScaling:
         found = self.platt.get(event)
@@ -63,9 +86,18 @@ class Calibration(BaseModel):
         interval = f"Interval of {self.level:.0%}: none, too few calibration patients ({self.n_patients:,})"
         if self.half_width is not None:
             interval = f"Interval of {self.level:.0%}: +- {self.half_width:.2f} {unit} ({self.method}), {on}"
+        losses = ", ".join(f"{source} {loss:.4f}" for source, loss in self.validation_log_loss.items())
+        source = {"head": "the event head's logits", "estimate": "the estimate's distance from the threshold"}
+        chosen = f"Probabilities: from {source[self.events_from]}" + (
+            f" (validation log loss: {losses})" if losses else ""
+        )
         said = {True: f"uncalibrated: too few patients with or without it {on}, or logits that carry nothing of it"}
         said[False] = f"Platt scaling {on}"
-        return [interval, *(f"Probability of {event}: {said[scale is None]}" for event, scale in self.platt.items())]
+        return [
+            interval,
+            chosen,
+            *(f"Probability of {event}: {said[scale is None]}" for event, scale in self.platt.items()),
+        ]
 
 
 def event_outcomes(values: NDArray[np.float64], target: str) -> NDArray[np.bool_]:
@@ -75,38 +107,89 @@ def event_outcomes(values: NDArray[np.float64], target: str) -> NDArray[np.bool_
     return np.stack(columns, axis=1)
 
 
+def event_scores(
+    said: Estimates, *, source: EventSource, target: str, residual_sd: float | None
+) -> NDArray[np.float64]:
+    """Logits (n, n_events) before their scaling, from the event head or from the estimate.
+
+    The logit from the estimate is that of a normal distribution around it, with the SD of the validation residuals,
+    beyond the event's threshold.
+
+    Raises:
+        ValueError: The estimate is asked for without `residual_sd`.
+    """
+    if source == "head":
+        return said.logits
+    if residual_sd is None:
+        raise ValueError("the distance from a threshold needs residual_sd")
+    events = find_target(target).events
+    signs = np.array([1.0 if event.direction == ">" else -1.0 for event in events])
+    thresholds = np.array([event.threshold for event in events])
+    scores: NDArray[np.float64] = signs * LOGISTIC_PER_NORMAL * (said.values[:, None] - thresholds) / residual_sd
+    return scores
+
+
 def calibrate(
     target: TargetContract,
-    labels: LabelledEcgs,
+    calibration: Judged,
+    validation: Judged,
     *,
-    estimates: NDArray[np.float64],
-    logits: NDArray[np.float64],
     level: float,
+    events: Literal["auto", "head", "estimate"] = "auto",
 ) -> Calibration:
     """Fit interval and probabilities to the calibration split.
 
     Args:
         target: Of the model.
-        labels: n ECGs of the calibration split.
-        estimates: (n,) in the target's unit.
-        logits: (n, n_events).
+        calibration: ECGs that took no part in training or selection.
+        validation: ECGs that choose where the probabilities come from, each source scaled on the calibration split:
+            the lower log loss wins.
         level: Nominal coverage.
+        events: Where the probabilities come from, or "auto" for that choice.
     """
+    labels, residuals = calibration.labels, calibration.labels.values - calibration.said.values
     n_ecgs, n_patients = labels.counts
-    half_width = split_conformal(labels.values - estimates, labels.patients, level=level) if n_ecgs else math.inf
-    outcomes = event_outcomes(labels.values, target.name)
-    platt: dict[str, Scaling | None] = {}
-    for column, event in enumerate(target.events):
-        fitted = fit_platt(logits[:, column], outcomes[:, column], labels.patients)
-        platt[event] = None if fitted is None else Scaling(slope=fitted.slope, intercept=fitted.intercept)
-    return Calibration(
+    half_width = split_conformal(residuals, labels.patients, level=level) if n_ecgs else math.inf
+    fitted = Calibration(
         target=target.name,
         level=level,
         half_width=half_width if math.isfinite(half_width) else None,
         n_patients=n_patients,
         n_ecgs=n_ecgs,
-        platt=platt,
+        platt={},
+        residual_sd=_residual_sd(validation),
     )
+    candidates = [
+        _scale(fitted, calibration, target.events, source=source) for source in _SOURCES if events in ("auto", source)
+    ]
+    if len(candidates) == 1:
+        return candidates[0]
+    losses = {one.events_from: _log_loss(one, validation, target.events) for one in candidates}
+    best = min(candidates, key=lambda one: losses[one.events_from])
+    return best.model_copy(update={"validation_log_loss": losses})
+
+
+def _scale(fitted: Calibration, on: Judged, events: tuple[str, ...], *, source: EventSource) -> Calibration:
+    scores = event_scores(on.said, source=source, target=fitted.target, residual_sd=fitted.residual_sd)
+    outcomes = event_outcomes(on.labels.values, fitted.target)
+    platt: dict[str, Scaling | None] = {}
+    for column, event in enumerate(events):
+        found = fit_platt(scores[:, column], outcomes[:, column], on.labels.patients)
+        platt[event] = None if found is None else Scaling(slope=found.slope, intercept=found.intercept)
+    return fitted.model_copy(update={"platt": platt, "events_from": source})
+
+
+def _residual_sd(on: Judged) -> float:
+    weights = patient_weights(on.labels.patients)
+    mean_square = float(np.average((on.labels.values - on.said.values) ** 2, weights=weights))
+    return max(math.sqrt(mean_square), 1e-3)
+
+
+def _log_loss(calibration: Calibration, on: Judged, events: tuple[str, ...]) -> float:
+    said = np.stack(list(calibration.probabilities(on.said, events).values()), axis=1)
+    held = np.clip(said, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    of_what_was = np.where(event_outcomes(on.labels.values, calibration.target), held, 1 - held)
+    return float(np.average(-np.log(of_what_was).mean(axis=1), weights=patient_weights(on.labels.patients)))
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -16,13 +16,13 @@ from hemometric.store import Store
 from hemometric.store.durable import digest_file
 from hemometric.targets import find_target
 from hemometric.training.batches import PreparedEcgs
-from hemometric.training.calibration import Calibration, calibrate
+from hemometric.training.calibration import Judged, calibrate
 from hemometric.training.card import finetuning_card
 from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.device import keep_freed_memory, resolve_device, resolve_precision
 from hemometric.training.files import write_json, write_whole
 from hemometric.training.fitting import Fitted, LabelledData, fit
-from hemometric.training.forward import embed_in_batches, estimate
+from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import FeatureTable, fit_features, measure_rows, refuse_slow, standardise
 from hemometric.training.labelled import (
     LabelledEcgs,
@@ -32,7 +32,7 @@ from hemometric.training.labelled import (
     table_bytes,
     table_fingerprint,
 )
-from hemometric.training.members import Estimator, new_heads, write_members
+from hemometric.training.members import Estimator, estimate_members, new_heads, write_members
 from hemometric.training.pretrain import check_store
 from hemometric.training.randomness import Purpose, seeded_layers, torch_seed
 from hemometric.training.runs import (
@@ -96,7 +96,8 @@ def finetune(
     names = store.ecgs["ecg_id"].take(labels["train"].rows).to_pylist()
     data = LabelledData(ecgs, labels["train"], labels["validation"], names, features)
     fitted = fit(model, data, settings=settings, contract=contract, run=out, device=where)
-    calibration = _calibrate(fitted, data, labels["calibration"], contract, level=settings.coverage)
+    judged = [_judge(fitted, data, labels[role]) for role in ("calibration", "validation")]
+    calibration = calibrate(contract.targets[0], *judged, level=settings.coverage, events=settings.events)
     write_whole(out / "label_subset.parquet", table_bytes(table))
     write_splits(out / "splits.csv", store)
     write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
@@ -128,13 +129,10 @@ def _measure(ecgs: PreparedEcgs, labels: Labels, contract: ModelContract) -> tup
     return contract.model_copy(update={"features": features}), table
 
 
-def _calibrate(
-    fitted: Fitted, data: LabelledData, labels: LabelledEcgs, contract: ModelContract, *, level: float
-) -> Calibration:
-    device = next(fitted.model.parameters()).device
-    embeddings = embed_in_batches(fitted.model.encoder, data.ecgs, labels.rows, device=device)
-    estimates, logits = estimate(fitted.model.heads, data.beside(embeddings, labels.rows))
-    return calibrate(contract.targets[0], labels, estimates=estimates, logits=logits, level=level)
+def _judge(fitted: Fitted, data: LabelledData, labels: LabelledEcgs) -> Judged:
+    model = fitted.model
+    embeddings = embed_in_batches(model.encoder, data.ecgs, labels.rows, device=next(model.parameters()).device)
+    return Judged(labels, estimate_members([model], [data.beside(embeddings, labels.rows)]))
 
 
 def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:

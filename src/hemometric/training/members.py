@@ -46,18 +46,14 @@ def new_heads(contract: ModelContract) -> Heads:
     return Heads(contract.targets[0], embedding_dim=contract.head_width)
 
 
-def estimate_members(members: Sequence[Estimator], embeddings: Sequence[Tensor], features: Tensor) -> Estimates:
+def estimate_members(members: Sequence[Estimator], inputs: Sequence[Tensor]) -> Estimates:
     """Average what the heads of all members say, in eval mode.
 
     Args:
         members: At least one.
-        embeddings: For each member (n, embedding_dim), by its own encoder.
-        features: (n, n_features) standardised, n_features 0 where the heads read none.
+        inputs: For each member what its heads read, (n, head_width): its own embedding, then the features if any.
     """
-    said = [
-        estimate(member.heads, torch.cat([embedding, features.to(embedding)], dim=1))
-        for member, embedding in zip(members, embeddings, strict=True)
-    ]
+    said = [estimate(member.heads, seen) for member, seen in zip(members, inputs, strict=True)]
     values = np.stack([value for value, _ in said])
     logits = np.stack([logit for _, logit in said]).mean(axis=0)
     return Estimates(values.mean(axis=0), logits, values.std(axis=0, ddof=1) if len(said) > 1 else None)

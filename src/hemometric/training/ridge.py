@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from hemometric.targets import find_target
 from hemometric.training.runs import Heads
 
-_LOGISTIC_PER_NORMAL = 1.702
+LOGISTIC_PER_NORMAL = 1.702
 """1 / (1 + exp(-1.702 z)) is within 0.01 of the normal distribution function (Camilli 1994)."""
 _PENALTIES = 10.0 ** np.arange(-1, 5.1, 0.5)
 
@@ -47,7 +47,7 @@ def start_from_ridge(heads: Heads, *, target: str, train: Labelled, validation: 
     events = find_target(target).events
     signs = np.array([1.0 if event.direction == ">" else -1.0 for event in events])
     thresholds = (np.array([event.threshold for event in events]) - label_mean) / label_sd
-    slopes = signs * _LOGISTIC_PER_NORMAL / residual_sd
+    slopes = signs * LOGISTIC_PER_NORMAL / residual_sd
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weights)[None, :])
         layer.bias.copy_(torch.tensor([bias]))
