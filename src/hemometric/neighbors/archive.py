@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hemometric.distances import whiten_independent
 from hemometric.distances.representations import BEAT_RATE_HZ, STRIP_RATE_HZ, to_beats, to_features, to_strips
@@ -158,7 +159,10 @@ def _described(store: Store, distance: str, rows: NDArray[np.int64], *, title: s
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     for start in track(starts, total=len(starts), unit=f"x {_ROWS_AT_ONCE} ECGs", title=title):
         some = rows[start : start + _ROWS_AT_ONCE]
-        yield from _describe_those_that_can(describe, some, store.take(some))
+        # Small matrix products: on shared cores, threads that wait for each other made them ten times slower.
+        with threadpool_limits(1):
+            parts = list(_describe_those_that_can(describe, some, store.take(some)))
+        yield from parts
 
 
 def _describe_those_that_can(
