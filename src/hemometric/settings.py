@@ -74,11 +74,11 @@ class ViewSettings(Frozen):
 
 
 class PretrainSettings(Frozen):
-    """How an encoder is pretrained without labels.
+    """How an encoder is pretrained, by most objectives without labels.
 
     Attributes:
         objective: Key of `hemometric.objectives.OBJECTIVES`.
-        encoder: Key of `hemometric.encoders.ENCODERS`.
+        encoder: Key of `hemometric.encoders.ENCODERS`. `tfc` takes the one of two branches, `compact-tf` for `compact`.
         sampling_rate_hz: What the encoder reads.
         duration_s: Length of the window that the encoder reads.
         band_hz: Lower and upper edge of the band-pass that every ECG goes through first; None filters nothing.
@@ -89,9 +89,21 @@ class PretrainSettings(Frozen):
         weight_decay: None: the recipe.
         warmup_steps: Steps over which the learning rate rises linearly.
         gradient_clip: Largest norm of the gradient.
-        temperature: Of NT-Xent.
-        margin: Of the triplet loss, on squared distances.
-        n_farthest: The negative is drawn from so many of the farthest; None: from all others.
+        temperature: Of the contrasts, among them supcon; Rank-N-Contrast has the 2 of its paper.
+        margin: Of the triplet loss, on squared distances; of the margin loss, on distances of unit vectors.
+        n_farthest: The negative is drawn from so many of the farthest; None: from all others (all that are farther).
+        clocs_variant: Views of one ECG: "cmsc" two halves in time, "cmlc" leads, "cmsmlc" leads of both halves.
+        clocs_leads: Leads that a step of cmlc and cmsmlc looks at, drawn anew for each.
+        tfc_margin: Delta of the published consistency loss of TF-C; None: the loss of its authors' released trainer.
+        target: For objectives with labels, a key of `hemometric.targets.TARGETS`; None: "mpcwp". Refused for others.
+        n_labels: Training patients whose labels are used; None uses all. Refused for objectives without labels.
+        metric_loss: Of `supervised-dml`. "rnc" and "log-ratio" need the target itself, "supcon" needs an event.
+        event: Metric learning on the classes of an event of the target, such as "mpcwp>15"; None: on the target.
+        miner: Of triplets from the classes of an event.
+        beta: What the learnable boundaries of the margin loss start from.
+        alpha: Weight of the metric loss beside the task loss of `joint`.
+        joint_metric: Metric loss of `joint`: "partners" as in `default`, "mined" as in `dml-dtw`.
+        event_weight: Weight of the events' cross-entropy beside the squared error in the task loss of `joint`.
         distance: What is near for objectives that mine the batch, a key of `hemometric.distances.DISTANCES`; None: what
             the objective is named after.
         dtw_rate_hz: Rate at which strips are compared in a batch.
@@ -127,6 +139,18 @@ class PretrainSettings(Frozen):
     temperature: Positive = 0.1
     margin: Positive = 0.2
     n_farthest: Count | None = None
+    clocs_variant: Literal["cmsc", "cmlc", "cmsmlc"] = "cmsc"
+    clocs_leads: Annotated[int, Field(ge=2, le=4)] = 2
+    tfc_margin: NotNegative | None = None
+    target: str | None = None
+    n_labels: Count | None = None
+    metric_loss: Literal["triplet", "margin", "angular", "rnc", "log-ratio", "supcon"] = "triplet"
+    event: str | None = None
+    miner: Literal["semi-hard", "soft-hard", "batch-hard"] = "semi-hard"
+    beta: Positive = 1.2
+    alpha: NotNegative = 1.0
+    joint_metric: Literal["partners", "mined"] = "partners"
+    event_weight: NotNegative = 0.5
     distance: str | None = None
     dtw_rate_hz: Positive = 25.0
     band_ms: NotNegative | None = None
@@ -167,7 +191,8 @@ class FinetuneSettings(Frozen):
         n_members: Models that are fitted with different random numbers and averaged; their spread says how far an
             estimate can be relied on. 1: no ensemble.
         events: Where probabilities come from: "head", the event head's logits; "estimate", how far the estimate lies
-            beyond the event's threshold; "auto", whichever has the lower log loss on the validation labels.
+            beyond the event's threshold; "both", the mean of the two logits; "auto", whichever has the lowest log loss
+            on the calibration labels.
         encoder: None: that of the source run, or "compact" without one.
         sampling_rate_hz: None: that of the source run, or 100.
         duration_s: None: that of the source run, or 10. (The resolved settings of a run name all four.)
@@ -198,7 +223,7 @@ class FinetuneSettings(Frozen):
     head: Literal["mlp", "linear"] | None = None
     with_features: bool = False
     n_members: Count = 1
-    events: Literal["auto", "head", "estimate"] = "auto"
+    events: Literal["auto", "both", "head", "estimate"] = "auto"
     encoder: str | None = None
     sampling_rate_hz: Positive | None = None
     duration_s: Positive | None = None

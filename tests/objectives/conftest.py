@@ -16,5 +16,5 @@ def batch() -> Batch:
         patient_codes=np.arange(12) % 6,
         sampling_rate_hz=100.0,
         rows=np.arange(12) + 100,
-        view=lambda: independent,
+        view=lambda ecgs=None: independent if ecgs is None else ecgs,
     )

@@ -18,6 +18,7 @@ def test_a_recipe_speaks_the_names_of_the_settings():
 @pytest.mark.parametrize(
     ("name", "n_views", "as_they_are"),
     [
+        ("clocs", 2, 0),
         ("default", 1, 0),
         ("dml-beat", 0, 1),
         ("dml-dtw", 0, 1),
@@ -32,8 +33,8 @@ def test_distance_mining_sees_the_ecgs_as_they_are_and_contrast_sees_views_that_
     """The positive of a miner is chosen by the distance between two ECGs; random views would be other ECGs."""
     drawn, seen = [], []
 
-    def view():
-        drawn.append(torch.randn_like(batch.independent))
+    def view(ecgs=None):
+        drawn.append(torch.randn_like(batch.independent if ecgs is None else ecgs))
         return drawn[-1]
 
     def see(ecgs):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from hemometric.encoders import build_encoder
 from hemometric.errors import RunError, SettingsError, TrainingError
-from hemometric.objectives import OBJECTIVES
+from hemometric.objectives import OBJECTIVES, resolve
 from hemometric.settings import PretrainSettings
 from hemometric.training import Run, pretrain
 from hemometric.training.pretrain import PretrainingModel
@@ -55,8 +55,9 @@ def test_every_objective_moves_all_weights(labelled_store, tmp_path, quick, obje
     pretrain(labelled_store, out=tmp_path / "run", settings=settings, device="cpu")
     state = torch.load(tmp_path / "run" / "checkpoint" / "pretrain.pt", weights_only=True)
     n_trained = len(state["optimizer"]["param_groups"][0]["params"])
-    model = PretrainingModel(build_encoder("compact", seed=0), projection=OBJECTIVES[objective].projection)
-    assert n_trained == len(list(model.parameters())), "the projection head is trained too"
+    settings = resolve(settings)
+    model = PretrainingModel(build_encoder(settings.encoder, seed=0), OBJECTIVES[objective], settings)
+    assert n_trained == len(list(model.parameters())), "the projection and other heads are trained too"
     assert len(state["optimizer"]["state"]) == n_trained
     assert all(moments["exp_avg"].abs().sum() > 0 for moments in state["optimizer"]["state"].values())
 
@@ -91,6 +92,12 @@ def test_an_existing_run_is_refused_and_a_finished_one_left_alone(labelled_store
         ({"objective": "default", "neighbors": "embedding"}, SettingsError, "refresh_epochs=N"),
         ({"objective": "default", "neighbors": "none", "refresh_epochs": 1}, SettingsError, "leave one out"),
         ({"objective": "dml-beat", "distance": "beat-dwt"}, SettingsError, "did you mean 'beat-dtw'"),
+        (
+            {"objective": "pclr", "target": "mpcwp"},
+            SettingsError,
+            "for objectives with labels.*leave them out with pclr",
+        ),
+        ({"objective": "default", "n_labels": 10}, SettingsError, "for objectives with labels"),
         ({"encoder": "compct"}, SettingsError, "did you mean 'compact'"),
         ({"sampling_rate_hz": 500.0, "band_hz": (0.5, 150.0)}, TrainingError, "100 samples per second, too few"),
         ({"duration_s": 5.0}, TrainingError, "its ECGs have 10 s, the model reads 5 s"),

@@ -1,12 +1,14 @@
-"""Pretraining objectives: how a batch is drawn and what loss it gives, without labels."""
+"""Pretraining objectives: how a batch is drawn and what loss it gives."""
 
 from hemometric.errors import SettingsError
+from hemometric.objectives.clocs import CLOCS
 from hemometric.objectives.default import DEFAULT
 from hemometric.objectives.distance_mining import remember_distances
 from hemometric.objectives.dml_beat import DML_BEAT
 from hemometric.objectives.dml_dtw import DML_DTW
 from hemometric.objectives.dml_euclidean import DML_EUCLIDEAN
-from hemometric.objectives.objective import Batch, LossParts, Objective, Recipe, See
+from hemometric.objectives.labels import Labels
+from hemometric.objectives.objective import Batch, Batches, LossParts, Objective, Recipe, See
 from hemometric.objectives.pclr import PCLR
 from hemometric.objectives.simclr import SIMCLR
 from hemometric.settings import PretrainSettings, suggest
@@ -14,6 +16,8 @@ from hemometric.settings import PretrainSettings, suggest
 __all__ = [
     "OBJECTIVES",
     "Batch",
+    "Batches",
+    "Labels",
     "LossParts",
     "Objective",
     "Recipe",
@@ -23,7 +27,10 @@ __all__ = [
     "resolve",
 ]
 
+PROPOSED_TARGET = "mpcwp"
+
 OBJECTIVES: dict[str, Objective] = {
+    "clocs": CLOCS,
     "default": DEFAULT,
     "dml-beat": DML_BEAT,
     "dml-dtw": DML_DTW,
@@ -45,15 +52,24 @@ def find_objective(name: str) -> Objective:
 
 
 def resolve(settings: PretrainSettings) -> PretrainSettings:
-    """Fill in, from the objective's recipe, every setting that was left to it.
+    """Fill in what was left to the objective: its recipe, the target of one with labels, what else it makes of them.
 
     Raises:
-        SettingsError: There is no such objective.
+        SettingsError: There is no such objective, or the settings contradict it.
 
     Examples:
         >>> resolve(PretrainSettings(objective="pclr")).batch_size
         256
     """
-    recipe = find_objective(settings.objective).recipe
-    left = {name: value for name, value in recipe.as_settings().items() if getattr(settings, name) is None}
-    return settings.model_copy(update=left)
+    objective = find_objective(settings.objective)
+    proposed = objective.recipe.as_settings()
+    if objective.labels:
+        proposed["target"] = PROPOSED_TARGET
+    elif settings.target is not None or settings.n_labels is not None:
+        with_labels = ", ".join(name for name, one in OBJECTIVES.items() if one.labels)
+        raise SettingsError(
+            f"target and n_labels are for objectives with labels ({with_labels}): leave them out with "
+            f"{settings.objective}"
+        )
+    left = {name: value for name, value in proposed.items() if getattr(settings, name) is None}
+    return objective.settle(settings.model_copy(update=left))

@@ -1,13 +1,17 @@
 """From rows of a store to tensors: prepared once, kept in memory where they fit, drawn in a reproducible order."""
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from hemometric.distances.dtw import usable_threads
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS_FROM_INDEPENDENT
 from hemometric.progress import track
 from hemometric.store import Store
@@ -43,9 +47,19 @@ class PreparedEcgs:
             self._fill(self._kept)
 
     def _fill(self, kept: NDArray[np.int16]) -> None:
-        starts = range(0, len(self._rows), _CHUNK)
-        for start in track(starts, total=len(starts), unit=f"x {_CHUNK} ECGs", title="prepare"):
+        def fill(start: int) -> None:
             kept[start : start + _CHUNK] = self._prepare(self._rows[start : start + _CHUNK])
+
+        starts = range(0, len(self._rows), _CHUNK)
+        pool = ThreadPoolExecutor(usable_threads())
+        try:
+            # One thread a chunk: threads that wait for each other within small matrix products were ten times slower
+            # where the cores are shared.
+            with threadpool_limits(1):
+                chunks = pool.map(fill, starts)
+                deque(track(chunks, total=len(starts), unit=f"x {_CHUNK} ECGs", title="prepare"), maxlen=0)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _prepare(self, rows: Rows) -> NDArray[np.int16]:
         waveforms = self._store.take_independent(rows)
@@ -122,6 +136,20 @@ def pair_rows(patients: Sequence[Rows], *, rng: np.random.Generator) -> Rows:
     pairs = zip(patients, first, second, strict=True)
     drawn = np.array([(rows[i], rows[j]) for rows, i, j in pairs], dtype=np.int64)
     return drawn.T.reshape(-1)
+
+
+def draw_mates(rows: Rows, patients: Sequence[Rows], *, rng: np.random.Generator) -> Rows:
+    """Draw for each row another one of its patient; the row itself where there is none.
+
+    Args:
+        rows: (n,).
+        patients: For each of them, all rows of its patient.
+        rng: Where the draws come from.
+    """
+    others = [unit[unit != row] for row, unit in zip(rows, patients, strict=True)]
+    places = rng.integers(0, [max(len(unit), 1) for unit in others])
+    drawn = [unit[place] if len(unit) else row for row, unit, place in zip(rows, others, places, strict=True)]
+    return np.array(drawn, dtype=np.int64)
 
 
 def _places(n: int, n_drawn: int, step: int, seed: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""STEP pretrain: a store without labels -> an encoder."""
+"""STEP pretrain: a store, most often without labels -> an encoder."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from hemometric.encoders import Encoder, ProjectionHead, build_encoder
 from hemometric.errors import TrainingError
 from hemometric.neighbors import PairDistances
-from hemometric.objectives import Batch, Objective, find_objective, remember_distances, resolve
+from hemometric.objectives import Batch, Labels, Objective, find_objective, remember_distances, resolve
 from hemometric.progress import say
 from hemometric.settings import PretrainSettings
 from hemometric.store import Store
@@ -23,6 +24,7 @@ from hemometric.training.card import pretraining_card
 from hemometric.training.contract import ModelContract, why_unreadable
 from hemometric.training.device import autocast, keep_freed_memory, resolve_device, resolve_precision
 from hemometric.training.files import write_whole
+from hemometric.training.labelled import LabelledEcgs, Role, choose_labels, label_table, table_bytes, table_fingerprint
 from hemometric.training.loop import Schedule, Task, optimise
 from hemometric.training.neighborhood import Neighborhood, check_neighbors, find_first_neighbors
 from hemometric.training.plan import PretrainingPlan, plan_pretraining
@@ -43,39 +45,50 @@ def pretrain(
     resume: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
-    """Learn an encoder from the training split of a store, without labels; its test split is never read.
+    """Learn an encoder from the training split of a store; its test split is never read.
+
+    Labels have a part in it only where the objective says so: those of the training patients that a fine-tuning with
+    the same `n_labels` and `seed` would have, and those of the validation split. Calibration and test labels never.
 
     Args:
-        store: ECGs; several a patient for patient contrast.
+        store: ECGs; several a patient for patient contrast; linked labels for objectives with labels.
         out: The run to write; it is finished when this returns.
         settings: See `PretrainSettings`.
         resume: Go on with an interrupted run; on none it starts, on a finished one it changes nothing.
         device: Where to compute.
 
     Raises:
-        SettingsError: An unknown objective or encoder, or a device or precision that is not to be had.
-        TrainingError: Too few ECGs, a store of too low a rate, or a loss that is not finite.
+        SettingsError: An unknown objective, encoder or target, settings that contradict the objective, or a device or
+            precision that is not to be had.
+        LabelError: Labels are needed and the store has none.
+        TrainingError: Too few ECGs or labels, a store of too low a rate, or a loss that is not finite.
         RunError: `out` exists without `resume`, or was begun with other settings.
     """
     settings = resolve(settings)
     objective = find_objective(settings.objective)
-    uses_neighbors = objective.batches == "partners"
+    uses_neighbors = objective.batches in ("partners", "half-labeled")
     if uses_neighbors:
         check_neighbors(settings)
     distances = _remember_distances(objective, settings)
     where = resolve_device(device)
     encoder = build_encoder(settings.encoder, seed=torch_seed(settings.seed, Purpose.WEIGHTS))
     contract = _make_contract(store, encoder, settings, device=where)
+    chosen = _choose_labels(store, settings) if objective.labels else None
     plan = plan_pretraining(
-        store, batches=objective.batches, settings=settings, batch_size=_resolved(settings.batch_size)
+        store,
+        batches=objective.batches,
+        settings=settings,
+        batch_size=_resolved(settings.batch_size),
+        labels=chosen,
     )
-    if begin_run(out, _describe(store, settings, contract), resume=resume):
+    table = None if chosen is None else label_table(store, chosen, target=_resolved(settings.target))
+    if begin_run(out, _describe(store, settings, contract, table), resume=resume):
         say(f"{out}: is finished already")
         return
     _say_what_is_read(plan)
     keep_freed_memory()
     with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=where):
-        model = PretrainingModel(encoder, projection=objective.projection).to(where)
+        model = PretrainingModel(encoder, objective, settings).to(where)
     ecgs = PreparedEcgs(store, plan.rows, contract=contract, memory_gib=settings.memory_gib)
     losses = _Losses(
         model=model,
@@ -87,6 +100,7 @@ def pretrain(
         device=where,
         distances=distances,
         neighborhood=_make_neighborhood(store, model, ecgs, plan, settings, out) if uses_neighbors else None,
+        labels=None if chosen is None else _make_labels(chosen, _resolved(settings.target), n_ecgs=len(store)),
     )
     names = store.ecgs["ecg_id"]
     task = Task(
@@ -100,21 +114,50 @@ def pretrain(
     progress = optimise(task, schedule=schedule, run=out, name="pretrain", device=where)
     write_weights(out / ENCODER_WEIGHTS, model.encoder)
     write_splits(out / "splits.csv", store)
-    write_whole(out / "card.md", pretraining_card(settings, contract, progress, plan).encode())
+    if table is not None:
+        write_whole(out / "label_subset.parquet", table_bytes(table))
+    card = pretraining_card(settings, contract, progress, plan)
+    write_whole(out / "card.md", _name_labels(card, chosen, settings).encode())
     finish_run(out, contract)
 
 
 class PretrainingModel(nn.Module):
-    """The encoder and, where the objective asks for it, the projection head that is dropped afterwards."""
+    """The encoder and what is dropped afterwards: projection and heads, where the objective asks for them.
 
-    def __init__(self, encoder: Encoder, *, projection: bool) -> None:
+    Args:
+        encoder: What is kept.
+        objective: `projection` and `heads` are used.
+        settings: For the heads.
+    """
+
+    def __init__(self, encoder: Encoder, objective: Objective, settings: PretrainSettings) -> None:
         super().__init__()
+        width = encoder.embedding_dim
         self.encoder = encoder
-        self.projection: nn.Module = ProjectionHead(encoder.embedding_dim) if projection else nn.Identity()
+        self.projection: nn.Module = ProjectionHead(width) if objective.projection else nn.Identity()
+        self.heads: nn.Module = nn.Identity() if objective.heads is None else objective.heads(width, settings)
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """What the loss sees of (n, 12, n_samples) mV: (n, d)."""
-        seen: Tensor = self.projection(self.encoder(waveforms))
+    def forward(self, *waveforms: Tensor) -> Tensor:
+        """What the loss sees of (n, 12, n_samples) mV, one for each branch where they differ: (n, d)."""
+        seen: Tensor = self.projection(self.encoder(*waveforms))
+        return seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """The model as a loss sees it."""
+
+    model: PretrainingModel
+    contract: ModelContract
+    device: torch.device
+
+    @property
+    def heads(self) -> nn.Module:
+        return self.model.heads
+
+    def __call__(self, *ecgs: Tensor) -> Tensor:
+        with autocast(self.contract.precision, device=self.device):
+            seen: Tensor = self.model(*map(derive_all, ecgs)).float()
         return seen
 
 
@@ -131,6 +174,7 @@ class _Losses:
     device: torch.device
     distances: PairDistances | None
     neighborhood: Neighborhood | None
+    labels: Labels | None
 
     def step(self, step: int) -> tuple[Tensor, Mapping[str, float]]:
         """The loss of one training step."""
@@ -160,11 +204,12 @@ class _Losses:
         independent = self.ecgs.take(rows, device=self.device)
         rate_hz = self.contract.sampling_rate_hz
 
-        def view() -> Tensor:
+        def view(ecgs: Tensor | None = None, /) -> Tensor:
+            seen = independent if ecgs is None else ecgs
             if generator is None:
-                return independent
+                return seen
             views = self.settings.views
-            return random_view(independent, settings=views, sampling_rate_hz=rate_hz, generator=generator)
+            return random_view(seen, settings=views, sampling_rate_hz=rate_hz, generator=generator)
 
         return Batch(
             independent=independent,
@@ -174,18 +219,43 @@ class _Losses:
             view=view,
             distances=self.distances,
             neighbors=neighbors,
+            labels=None if self.labels is None else self.labels.take(rows),
         )
 
-    def _see(self, independent: Tensor) -> Tensor:
-        with autocast(self.contract.precision, device=self.device):
-            seen: Tensor = self.model(derive_all(independent)).float()
-        return seen
+    @property
+    def _see(self) -> _Sight:
+        return _Sight(self.model, self.contract, self.device)
+
+
+def _choose_labels(store: Store, settings: PretrainSettings) -> dict[Role, LabelledEcgs]:
+    """The labels that a fine-tuning of the same seed and number would choose, but those to calibrate with."""
+    target = _resolved(settings.target)
+    chosen = choose_labels(store, target=target, n_labels=settings.n_labels, seed=settings.seed)
+    nobody = np.zeros(0, dtype=np.intp)
+    left = chosen["calibration"]
+    return {**chosen, "calibration": LabelledEcgs(left.rows[nobody], left.values[nobody], left.patients[nobody])}
+
+
+def _make_labels(chosen: Mapping[Role, LabelledEcgs], target: str, *, n_ecgs: int) -> Labels:
+    values = np.full(n_ecgs, np.nan)
+    for part in chosen.values():
+        values[part.rows] = part.values
+    train = chosen["train"].values
+    return Labels(target, values, mean=float(train.mean()), sd=float(train.std()))
+
+
+def _name_labels(card: str, chosen: Mapping[Role, LabelledEcgs] | None, settings: PretrainSettings) -> str:
+    """The card, which says "without labels", with the labels that there were."""
+    if chosen is None:
+        return card
+    seen = {role: part.counts for role, part in chosen.items() if part.counts[0]}
+    counts = (f"{role}: {n_ecgs:,} ECGs of {n_patients:,} patients" for role, (n_ecgs, n_patients) in seen.items())
+    return card.replace("without labels", f"with labels of {settings.target} ({'; '.join(counts)})")
 
 
 def _remember_distances(objective: Objective, settings: PretrainSettings) -> PairDistances | None:
-    if objective.distance is None:
-        return None
-    return remember_distances(settings.distance or objective.distance, settings)
+    name = settings.distance or objective.distance
+    return None if name is None else remember_distances(name, settings)
 
 
 def _make_neighborhood(
@@ -251,8 +321,11 @@ def check_store(store: Store, contract: ModelContract) -> None:
         )
 
 
-def _describe(store: Store, settings: PretrainSettings, contract: ModelContract) -> dict[str, object]:
-    return {
+def _describe(
+    store: Store, settings: PretrainSettings, contract: ModelContract, labels: pa.Table | None
+) -> dict[str, object]:
+    known: dict[str, object] = {} if labels is None else {"label_fingerprint": table_fingerprint(labels)}
+    return known | {
         "kind": "pretrain",
         "settings": json.loads(settings.model_dump_json()),
         "precision": contract.precision,
