@@ -95,24 +95,42 @@ def test_the_estimate_says_how_likely_a_value_beyond_the_threshold_is():
         event_scores(said, source="estimate", target="mpcwp", residual_sd=None)
 
 
-@pytest.mark.parametrize(("head_noise", "expected"), [(12.0, "estimate"), (-1.0, "head")])
-def test_validation_chooses_where_probabilities_come_from(head_noise: float, expected: str):
-    """With -1 the head knows the truth and the estimate is the noisy one."""
-    made = [judged(400, seed=seed, head_noise=max(head_noise, 0.0), estimate_noise=6.0) for seed in (0, 1)]
-    if head_noise < 0:
-        truth = [one.labels.values[:, None] - np.array([15.0, 18.0]) for one in made]
-        made = [Judged(one.labels, Estimates(one.said.values, of, None)) for one, of in zip(made, truth, strict=True)]
-    calibration = calibrate(TARGET, *made, level=0.9, events="auto")
+@pytest.mark.parametrize("expected", ["head", "estimate", "both"])
+def test_the_calibration_split_chooses_where_probabilities_come_from(expected: str):
+    """One of the two knows more; or each has a noise of its own, and the mean of the two knows more."""
+    rng = np.random.default_rng(3)
+    made = judged(600)
+    values = made.labels.values
+    noise = {"head": (1.0, 9.0), "estimate": (9.0, 1.0), "both": (6.0, 6.0)}[expected]
+    scores, estimates = (values + rng.normal(0, sd, 600) for sd in noise)
+    logits = (scores[:, None] - np.array([15.0, 18.0])) * 1.7 / max(noise)
+    calibration = calibrate(
+        TARGET, Judged(made.labels, Estimates(estimates, logits, None)), judged(60, seed=1, estimate_noise=6), level=0.9
+    )
     assert calibration.events_from == expected
-    assert min(calibration.validation_log_loss, key=calibration.validation_log_loss.get) == expected
-    assert f"{expected} {calibration.validation_log_loss[expected]:.4f}" in " ".join(calibration.sentences("mmHg"))
+    assert set(calibration.log_loss) == {"head", "estimate", "both"}
+    assert min(calibration.log_loss, key=calibration.log_loss.get) == expected
+    assert f"{expected} {calibration.log_loss[expected]:.4f}" in " ".join(calibration.sentences("mmHg"))
 
 
-def test_a_source_may_be_named_and_then_nothing_is_chosen():
-    for events in ("head", "estimate"):
-        _, calibration = calibrated(200, events=events)
-        assert calibration.events_from == events
-        assert calibration.validation_log_loss == {}
+def test_validation_labels_do_not_choose_the_source():
+    """Weights were chosen by the error of the estimate on them: it is perfect there and poor elsewhere."""
+    found = judged(400, head_noise=0, estimate_noise=8)
+    logits = found.labels.values[:, None] - np.array([15.0, 18.0])
+    knowing = Judged(found.labels, Estimates(found.said.values, logits, None))
+    assert calibrate(TARGET, knowing, judged(60, seed=1, estimate_noise=0.1), level=0.9).events_from == "head"
+
+
+@pytest.mark.parametrize("events", ["head", "estimate", "both"])
+def test_a_source_may_be_named_and_then_nothing_is_chosen(events: str):
+    _, calibration = calibrated(200, events=events)
+    assert calibration.events_from == events
+    assert calibration.log_loss == {}
+
+
+def test_too_few_patients_choose_nothing_and_get_the_mean_of_both():
+    _, calibration = calibrated(38, events="auto")
+    assert (calibration.n_patients, calibration.events_from, calibration.log_loss) == (19, "both", {})
 
 
 def test_probabilities_from_the_estimate_are_calibrated():
@@ -126,7 +144,7 @@ def test_probabilities_from_the_estimate_are_calibrated():
 
 def test_a_file_of_before_reads_as_probabilities_of_the_head(tmp_path):
     _, calibration = calibrated(200)
-    old = calibration.model_dump(exclude={"events_from", "residual_sd", "validation_log_loss"})
+    old = calibration.model_dump(exclude={"events_from", "residual_sd", "log_loss"})
     path = tmp_path / "conformal.json"
     path.write_text(json.dumps(old))
     assert read_calibration(path).events_from == "head"

@@ -16,11 +16,16 @@ from hemometric.training.files import read_json
 from hemometric.training.labelled import LabelledEcgs
 from hemometric.training.members import Estimates
 from hemometric.training.ridge import LOGISTIC_PER_NORMAL
-from hemometric.uncertainty import UNCALIBRATED, PlattScaling, fit_platt, patient_weights, split_conformal
+from hemometric.uncertainty import MIN_PATIENTS, UNCALIBRATED, PlattScaling, fit_platt, patient_weights, split_conformal
 
 METHOD = "split conformal on absolute residuals; every calibration patient weighs the same"
-EventSource = Literal["head", "estimate"]
-_SOURCES: tuple[EventSource, ...] = ("estimate", "head")
+EventSource = Literal["both", "head", "estimate"]
+_SOURCES: tuple[EventSource, ...] = ("both", "head", "estimate")
+_SOURCE_NAMES: dict[EventSource, str] = {
+    "both": "the mean of the event head's logits and those of the estimate's distance from the threshold",
+    "head": "the event head's logits",
+    "estimate": "the estimate's distance from the threshold",
+}
 _LEAST_PROBABILITY = 1e-6
 
 
@@ -52,10 +57,10 @@ class Calibration(BaseModel):
         n_ecgs: Their labelled ECGs.
         method: How the half width came about.
         platt: For each event its scaling, or None where too few patients left its logits uncalibrated.
-        events_from: What the scalings apply to: the logits of the event head, or how far the estimate lies beyond the
-            event's threshold.
+        events_from: What the scalings apply to: the logits of the event head, how far the estimate lies beyond the
+            event's threshold, or the mean of the two.
         residual_sd: SD of the validation residuals in the target's unit; the measure of "how far".
-        validation_log_loss: Of either source, mean over patients and events; empty where there was no choice.
+        log_loss: Of each source on the calibration split, mean over patients and events; empty where none was chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +74,7 @@ class Calibration(BaseModel):
     platt: dict[str, Scaling | None]
     events_from: EventSource = "head"
     residual_sd: float | None = None
-    validation_log_loss: dict[EventSource, float] = {}
+    log_loss: dict[EventSource, float] = {}
 
     def probabilities(self, said: Estimates, events: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
         """The probability (n,) of each event, from what the members say."""
@@ -86,11 +91,10 @@ class Calibration(BaseModel):
         interval = f"Interval of {self.level:.0%}: none, too few calibration patients ({self.n_patients:,})"
         if self.half_width is not None:
             interval = f"Interval of {self.level:.0%}: +- {self.half_width:.2f} {unit} ({self.method}), {on}"
-        losses = ", ".join(f"{source} {loss:.4f}" for source, loss in self.validation_log_loss.items())
-        source = {"head": "the event head's logits", "estimate": "the estimate's distance from the threshold"}
-        chosen = f"Probabilities: from {source[self.events_from]}" + (
-            f" (validation log loss: {losses})" if losses else ""
-        )
+        chosen = f"Probabilities: from {_SOURCE_NAMES[self.events_from]}"
+        if self.log_loss:
+            losses = ", ".join(f"{source} {loss:.4f}" for source, loss in self.log_loss.items())
+            chosen += f" (log loss {on}: {losses})"
         said = {True: f"uncalibrated: too few patients with or without it {on}, or logits that carry nothing of it"}
         said[False] = f"Platt scaling {on}"
         return [
@@ -110,7 +114,7 @@ def event_outcomes(values: NDArray[np.float64], target: str) -> NDArray[np.bool_
 def event_scores(
     said: Estimates, *, source: EventSource, target: str, residual_sd: float | None
 ) -> NDArray[np.float64]:
-    """Logits (n, n_events) before their scaling, from the event head or from the estimate.
+    """Logits (n, n_events) before their scaling, from the event head, from the estimate, or the mean of the two.
 
     The logit from the estimate is that of a normal distribution around it, with the SD of the validation residuals,
     beyond the event's threshold.
@@ -126,7 +130,7 @@ def event_scores(
     signs = np.array([1.0 if event.direction == ">" else -1.0 for event in events])
     thresholds = np.array([event.threshold for event in events])
     scores: NDArray[np.float64] = signs * LOGISTIC_PER_NORMAL * (said.values[:, None] - thresholds) / residual_sd
-    return scores
+    return scores if source == "estimate" else (scores + said.logits) / 2
 
 
 def calibrate(
@@ -135,17 +139,21 @@ def calibrate(
     validation: Judged,
     *,
     level: float,
-    events: Literal["auto", "head", "estimate"] = "auto",
+    events: Literal["auto", "both", "head", "estimate"] = "auto",
 ) -> Calibration:
     """Fit interval and probabilities to the calibration split.
+
+    Which source the probabilities come from is chosen on the calibration split too, where each has the same two numbers
+    fitted for an event. The validation split cannot choose: it chose the weights by the very error of the estimate,
+    which therefore looks better there than it is.
 
     Args:
         target: Of the model.
         calibration: ECGs that took no part in training or selection.
-        validation: ECGs that choose where the probabilities come from, each source scaled on the calibration split:
-            the lower log loss wins.
+        validation: ECGs whose residuals measure how far an estimate lies from a threshold.
         level: Nominal coverage.
-        events: Where the probabilities come from, or "auto" for that choice.
+        events: Where the probabilities come from, or "auto" for the lowest log loss; with too few calibration patients
+            to tell, "both".
     """
     labels, residuals = calibration.labels, calibration.labels.values - calibration.said.values
     n_ecgs, n_patients = labels.counts
@@ -159,14 +167,14 @@ def calibrate(
         platt={},
         residual_sd=_residual_sd(validation),
     )
-    candidates = [
-        _scale(fitted, calibration, target.events, source=source) for source in _SOURCES if events in ("auto", source)
-    ]
-    if len(candidates) == 1:
-        return candidates[0]
-    losses = {one.events_from: _log_loss(one, validation, target.events) for one in candidates}
+    if events == "auto" and n_patients < MIN_PATIENTS:
+        events = "both"
+    if events != "auto":
+        return _scale(fitted, calibration, target.events, source=events)
+    candidates = [_scale(fitted, calibration, target.events, source=source) for source in _SOURCES]
+    losses = {one.events_from: _log_loss(one, calibration, target.events) for one in candidates}
     best = min(candidates, key=lambda one: losses[one.events_from])
-    return best.model_copy(update={"validation_log_loss": losses})
+    return best.model_copy(update={"log_loss": losses})
 
 
 def _scale(fitted: Calibration, on: Judged, events: tuple[str, ...], *, source: EventSource) -> Calibration:
