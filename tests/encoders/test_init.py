@@ -1,6 +1,7 @@
 """The registry of encoders."""
 
 import pytest
+import torch
 
 from hemometric.encoders import ENCODERS, build_encoder
 from hemometric.errors import SettingsError
@@ -13,5 +14,5 @@ def test_an_unknown_encoder_is_refused_with_the_nearest_name():
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_encoder_says_how_wide_its_embedding_is(name: str):
-    encoder = build_encoder(name, seed=0)
-    assert encoder.embedding_dim == encoder.embed.out_features
+    encoder = build_encoder(name, seed=0).eval()
+    assert encoder(torch.zeros(2, 12, 64)).shape == (2, encoder.embedding_dim)

@@ -12,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hemometric.ecg import Ecg
 from hemometric.encoders import build_encoder
 from hemometric.errors import RunError, SettingsError, TrainingError
+from hemometric.inference import Predictor
 from hemometric.objectives import OBJECTIVES, resolve
-from hemometric.settings import PretrainSettings
-from hemometric.training import Run, pretrain
+from hemometric.settings import FinetuneSettings, PretrainSettings
+from hemometric.training import Run, finetune, pretrain
 from hemometric.training.pretrain import PretrainingModel
 
 
@@ -145,6 +147,20 @@ def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_s
         torch.set_num_threads(threads)
     assert same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))
     assert (tmp_path / "killed" / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
+
+
+def test_both_encoders_of_tfc_are_fine_tuned_and_estimate(labelled_store, tmp_path, quick):
+    asked = quick.model_copy(update={"objective": "tfc", "n_passes": 48, "learning_rate": 0.01})
+    pretrain(labelled_store, out=tmp_path / "run", settings=asked, device="cpu")
+    contract = Run.open(tmp_path / "run").contract
+    assert (contract.encoder, contract.embedding_dim) == ("compact-tf", 256)
+    how = FinetuneSettings(n_steps=8, n_validations=2, learning_rates=(1e-2,), n_labels=20)
+    finetune(labelled_store, source=tmp_path / "run", out=tmp_path / "fine", settings=how, device="cpu")
+    before, after = weights(tmp_path / "run"), weights(tmp_path / "fine")
+    moved = [(before["embed.weight"][branch] - after["embed.weight"][branch]).abs().max() for branch in (0, 1)]
+    assert min(moved) > 1e-4, "of the waveform and of the spectrum"
+    ecg = Ecg(waveform=labelled_store.take(np.array([0]))[0], sampling_rate_hz=100.0, ecg_id="one")
+    assert np.isfinite(Predictor.load(tmp_path / "fine", device="cpu").predict(ecg).estimates["mpcwp"].value)
 
 
 def test_pretraining_brings_ecgs_of_a_patient_together(labelled_store, tmp_path):

@@ -70,12 +70,21 @@ class CompactEncoder(nn.Module):
         Returns:
             (n, 128) float32.
         """
+        embedding: Tensor = self.embed(self.pool(self.blocks(self.stem(self.read(waveforms)))))
+        return embedding.float()
+
+    @staticmethod
+    def read(waveforms: Tensor) -> Tensor:
+        """What the stem takes of (n, 12, n_samples): four samples of eight leads a patch, (n, 32, 1, n_patches)."""
         by_time = waveforms.transpose(1, 2)
         by_time = torch.cat([by_time[:, :, :2], by_time[:, :, 6:]], dim=2)
         n_ecgs, n_samples, n_leads = by_time.shape
         n_patches = n_samples // PATCH
         patches = by_time[:, : n_patches * PATCH].reshape(n_ecgs, 1, n_patches, PATCH * n_leads)
-        features = self.blocks(self.stem(patches.permute(0, 3, 1, 2))).float()
-        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        embedding: Tensor = self.embed(pooled)
-        return embedding.float()
+        return patches.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def pool(features: Tensor) -> Tensor:
+        """Mean and maximum over time, float32: what the last layer takes of (n, d, 1, t), (n, 2 d)."""
+        features = features.float()
+        return torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)

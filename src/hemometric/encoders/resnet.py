@@ -76,7 +76,15 @@ class ResNet18(nn.Module):
         Returns:
             (n, 128) float32.
         """
-        images = waveforms.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        features = self.blocks(self.stem(images)).float()
-        embedding: Tensor = self.embed(features.mean(dim=(2, 3)))
+        embedding: Tensor = self.embed(self.pool(self.blocks(self.stem(self.read(waveforms)))))
         return embedding.float()
+
+    @staticmethod
+    def read(waveforms: Tensor) -> Tensor:
+        """What the stem takes of (n, 12, n_samples): (n, 12, 1, n_samples), channels last in memory."""
+        return waveforms.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def pool(features: Tensor) -> Tensor:
+        """Mean over time, float32: what the last layer takes of (n, d, 1, t), (n, d)."""
+        return features.float().mean(dim=(2, 3))

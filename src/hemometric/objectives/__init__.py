@@ -11,6 +11,7 @@ from hemometric.objectives.labels import Labels
 from hemometric.objectives.objective import Batch, Batches, LossParts, Objective, Recipe, See
 from hemometric.objectives.pclr import PCLR
 from hemometric.objectives.simclr import SIMCLR
+from hemometric.objectives.tfc import TFC
 from hemometric.settings import PretrainSettings, suggest
 
 __all__ = [
@@ -37,6 +38,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dml-euclidean": DML_EUCLIDEAN,
     "pclr": PCLR,
     "simclr": SIMCLR,
+    "tfc": TFC,
 }
 
 
