@@ -253,6 +253,8 @@ class FinetuneSettings(Frozen):
             raise ValueError(f"head must be linear with method {self.method}: a probe is a linear head")
         if self.method == "probe-then-finetune" and self.freeze:
             raise ValueError("freeze leaves nothing to fine-tune: say method probe for a frozen encoder")
+        if self.method == "probe" and self.n_members > 1:
+            raise ValueError("n_members must be 1 with method probe: nothing in a probe is random")
         return self
 
 

@@ -1,5 +1,7 @@
 """The whole path: a store, pretraining, fine-tuning, and an estimate for an ECG that nothing was fitted to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,20 @@ def test_rows_are_estimated_chunk_by_chunk_to_the_same_numbers(predictor, labell
     monkeypatch.setattr(module, "_CHUNK", 2)
     assert np.allclose(predictor.predict_rows(labelled_store, rows).estimate, whole.estimate, atol=1e-4)
     assert len(predictor.predict_rows(labelled_store, rows[:0]).estimate) == 0
+
+
+def test_an_ensemble_says_the_mean_of_its_members_and_how_reliable_it_is(runs, labelled_store, tmp_path):
+    chosen = FinetuneSettings(freeze=True, n_steps=20, n_validations=2, n_members=3, learning_rates=(3e-3,))
+    finetune(labelled_store, source=runs / "pretrained", out=tmp_path / "run", settings=chosen, device="cpu")
+    together = Predictor.load(tmp_path / "run", device="cpu")
+    rows = np.array([3, 70, 9])
+    said = together.predict_rows(labelled_store, rows)
+    each = [replace(together, _members=(one,)).predict_rows(labelled_store, rows) for one in together._members]
+    assert said.estimate == pytest.approx(np.mean([one.estimate for one in each], axis=0), abs=1e-4)
+    assert ((said.reliability >= 0) & (said.reliability <= 1)).all()
+    assert len(set(said.reliability)) > 1
+    assert each[0].reliability is None
+    answer = together.predict(ecg_of(labelled_store, 3))
+    assert answer.estimates["mpcwp"].value == pytest.approx(said.estimate[0], abs=0.05)
+    assert answer.reliability == pytest.approx(said.reliability[0], abs=0.1)
+    assert f"reliability {answer.reliability:.2f} of 1" in predictions_text([("a.hea", answer)])

@@ -4,9 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from hemometric.errors import RunError
-from hemometric.training.calibration import Judged, calibrate, event_outcomes, event_scores, read_calibration
+from hemometric.training.calibration import (
+    Judged,
+    calibrate,
+    coverage_range,
+    event_outcomes,
+    event_scores,
+    read_calibration,
+)
 from hemometric.training.contract import TargetContract
 from hemometric.training.labelled import LabelledEcgs
 from hemometric.training.members import Estimates
@@ -83,8 +91,6 @@ def test_it_reads_back_and_a_foreign_file_is_refused(tmp_path):
 
 
 def test_the_estimate_says_how_likely_a_value_beyond_the_threshold_is():
-    from scipy.stats import norm
-
     said = Estimates(np.array([9.0, 15.0, 22.0]), np.zeros((3, 2)), None)
     scores = event_scores(said, source="estimate", target="mpcwp", residual_sd=6.0)
     expected = norm.sf((np.array([15.0, 18.0]) - said.values[:, None]) / 6.0)
@@ -148,3 +154,42 @@ def test_a_file_of_before_reads_as_probabilities_of_the_head(tmp_path):
     path = tmp_path / "conformal.json"
     path.write_text(json.dumps(old))
     assert read_calibration(path).events_from == "head"
+
+
+def test_coverage_is_nominal_on_average_and_one_interval_differs_as_much_as_said():
+    """A report of .96 for .90 after 60 calibration patients need not mean a wrong interval: they are few."""
+    rng = np.random.default_rng(0)
+    low, high = coverage_range(60, level=0.9)
+    found = []
+    for _ in range(2000):
+        half_width = split_conformal(rng.normal(0, 7, 60), np.arange(60), level=0.9)
+        found.append(2 * norm.cdf(half_width / 7) - 1)
+    assert np.mean(found) == pytest.approx(55 / 61, abs=0.005)
+    assert np.mean((np.array(found) >= low) & (np.array(found) <= high)) == pytest.approx(0.9, abs=0.03)
+    assert high - low > 0.1
+
+
+def test_the_card_says_how_uncertain_the_coverage_is():
+    _, calibration = calibrated(142)
+    assert "true coverage between 0.84 and 0.95 nine times of ten" in " ".join(calibration.sentences("mmHg"))
+
+
+def test_reliability_is_the_share_of_calibration_ecgs_with_more_disagreement():
+    found = judged(400)
+    rng = np.random.default_rng(5)
+    spread = np.abs(found.labels.values - found.said.values) * rng.uniform(0.5, 2, 400)
+    said = Estimates(found.said.values, found.said.logits, spread)
+    calibration = calibrate(TARGET, Judged(found.labels, said), judged(60, seed=1), level=0.9)
+    asked = np.array([0.0, np.median(spread), 1e9])
+    assert calibration.reliability(asked) == pytest.approx([1.0, 0.5, 0.0], abs=0.01)
+    more = [(spread > one).mean() for one in spread[:20]]
+    assert calibration.reliability(spread[:20]) == pytest.approx(more, abs=0.05)
+    assert calibration.spread_rank_r > 0.5
+    assert "rank correlation" in " ".join(calibration.sentences("mmHg"))
+    assert calibration.reliability(None) is None
+
+
+def test_a_single_model_has_no_reliability():
+    _, calibration = calibrated(200)
+    assert calibration.spread_quantiles == ()
+    assert calibration.reliability(np.array([1.0])) is None

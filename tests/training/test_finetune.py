@@ -1,5 +1,6 @@
 """From a few labels to estimates."""
 
+import itertools
 import json
 
 import numpy as np
@@ -228,3 +229,24 @@ def test_features_that_cannot_be_measured_are_refused_before_anything_is_written
     with pytest.raises(TrainingError, match="hand-made features need 100"):
         finetune(labelled_store, source="none", out=tmp_path / "run", settings=settings, device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("source", ["pretrained", "none"])
+def test_members_differ_from_each_other_and_the_first_is_the_run_without_others(
+    source, labelled_store, pretrained, finetuned, tmp_path
+):
+    start = pretrained if source == "pretrained" else "none"
+    settings = QUICK.model_copy(update={"n_members": 3, "learning_rates": (1e-3, 3e-3)})
+    finetune(labelled_store, source=start, out=tmp_path / "run", settings=settings, device="cpu")
+    assert Run.open(tmp_path / "run").contract.n_members == 3
+    members = [tmp_path / "run", *(tmp_path / "run" / "members" / str(number) for number in (1, 2))]
+    if source == "pretrained":
+        assert same(weights(members[0]), weights(finetuned))
+    assert not any(same(weights(one), weights(other)) for one, other in itertools.pairwise(members))
+    assert all((member / "history.jsonl").exists() for member in members)
+    finetune(labelled_store, source=start, out=tmp_path / "run", settings=settings, resume=True, device="cpu")
+
+
+def test_a_probe_has_no_members():
+    with pytest.raises(ValueError, match="nothing in a probe is random"):
+        FinetuneSettings(method="probe", n_members=2)

@@ -12,6 +12,7 @@ from hemometric.training.members import (
     estimate_members,
     join_estimates,
     load_members,
+    member_seed,
     new_heads,
     write_members,
 )
@@ -78,3 +79,9 @@ def test_parts_are_put_after_each_other():
     assert np.allclose(joined.values, whole.values, atol=1e-5)
     assert joined.logits.shape == (7, 2)
     assert joined.spread.shape == (7,)
+
+
+def test_every_member_has_a_seed_of_its_own_and_the_first_that_of_the_run():
+    seeds = [member_seed(seed, number) for seed in range(4) for number in range(5)]
+    assert len(set(seeds)) == 20
+    assert [member_seed(seed, 0) for seed in range(4)] == [0, 1, 2, 3]

@@ -45,7 +45,8 @@ class Prediction:
         n_windows: Windows that the estimates are means of.
         n_windows_refused: Windows of the record that were not good.
         trained_on_simulated: Whether simulated ECGs or labels had a part in the weights.
-        reliability: None: not estimated.
+        reliability: Of an ensemble, how many of the calibration ECGs its members disagree about more, from 0 to 1; None
+            of a single model.
         neighbours: Similar ECGs; none are searched for.
     """
 
@@ -71,6 +72,7 @@ class RowPredictions:
         low: (n,) lower ends of the intervals, -inf where the run had too few calibration patients.
         high: (n,) upper ends, +inf likewise.
         probability: For each event (n,), from 0 to 1.
+        reliability: (n,) as in `Prediction`, or None of a single model.
     """
 
     target: str
@@ -78,6 +80,7 @@ class RowPredictions:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     probability: dict[str, NDArray[np.float64]]
+    reliability: NDArray[np.float64] | None = None
 
 
 Answers = Sequence[tuple[Path, Prediction]]
@@ -101,6 +104,8 @@ def _text(path: Path, prediction: Prediction) -> str:
     if prediction.n_windows + prediction.n_windows_refused > 1:
         refused = f", {prediction.n_windows_refused} refused" if prediction.n_windows_refused else ""
         lines.append(f"  mean over {prediction.n_windows} windows{refused}")
+    if prediction.reliability is not None:
+        lines.append(f"  reliability {prediction.reliability:.2f} of 1 (the models agree more than on so many ECGs)")
     if prediction.trained_on_simulated:
         lines.append(f"  {SIMULATED_WARNING}")
     return "\n".join(lines)

@@ -89,7 +89,8 @@ class Predictor:
             high=float(said.high.mean()) if bounded else None,
             probability={event: float(chance.mean()) for event, chance in said.probability.items()},
         )
-        return replace(answer, estimates={one.target: one}, coverage=self.coverage)
+        reliability = None if said.reliability is None else float(said.reliability.mean())
+        return replace(answer, estimates={one.target: one}, coverage=self.coverage, reliability=reliability)
 
     def predict_file(self, path: str | Path) -> Prediction:
         """Read an ECG file and estimate the run's target; a file that cannot be read is refused with the reason.
@@ -134,4 +135,5 @@ class Predictor:
             low=said.values - reach,
             high=said.values + reach,
             probability=self._calibration.probabilities(said, target.events),
+            reliability=self._calibration.reliability(said.spread),
         )

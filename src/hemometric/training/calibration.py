@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy.stats import beta, spearmanr
 
 from hemometric.errors import RunError
 from hemometric.targets import find_target
@@ -27,6 +28,12 @@ _SOURCE_NAMES: dict[EventSource, str] = {
     "estimate": "the estimate's distance from the threshold",
 }
 _LEAST_PROBABILITY = 1e-6
+_SPREAD_LEVELS = np.linspace(0, 1, 21)
+
+
+class _Spread(TypedDict, total=False):
+    spread_quantiles: tuple[float, ...]
+    spread_rank_r: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,9 @@ class Calibration(BaseModel):
         events_from: What the scalings apply to: the logits of the event head, how far the estimate lies beyond the
             event's threshold, or the mean of the two.
         residual_sd: SD of the validation residuals in the target's unit; the measure of "how far".
+        spread_quantiles: Of the members' spread over the calibration ECGs, evenly spaced from the least to the largest;
+            empty without an ensemble.
+        spread_rank_r: Spearman's correlation of that spread with the absolute residual, or None.
         log_loss: Of each source on the calibration split, mean over patients and events; empty where none was chosen.
     """
 
@@ -75,11 +85,26 @@ class Calibration(BaseModel):
     events_from: EventSource = "head"
     residual_sd: float | None = None
     log_loss: dict[EventSource, float] = {}
+    spread_quantiles: tuple[float, ...] = ()
+    spread_rank_r: float | None = None
 
     def probabilities(self, said: Estimates, events: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
         """The probability (n,) of each event, from what the members say."""
         scores = event_scores(said, source=self.events_from, target=self.target, residual_sd=self.residual_sd)
         return {event: self._scaling(event).probability(scores[:, column]) for column, event in enumerate(events)}
+
+    def reliability(self, spread: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        """How many of the calibration ECGs the members disagree about more than about these, from 0 to 1.
+
+        Args:
+            spread: (n,) SD of the members' estimates, or None of a single model.
+
+        Returns:
+            (n,), or None where there is no ensemble or there were no calibration ECGs.
+        """
+        if spread is None or not self.spread_quantiles:
+            return None
+        return 1 - np.interp(spread, self.spread_quantiles, np.linspace(0, 1, len(self.spread_quantiles)))
 
     def _scaling(self, event: str) -> PlattScaling:
         found = self.platt.get(event)
@@ -90,11 +115,19 @@ class Calibration(BaseModel):
         on = f"on {self.n_ecgs:,} ECGs of {self.n_patients:,} calibration patients"
         interval = f"Interval of {self.level:.0%}: none, too few calibration patients ({self.n_patients:,})"
         if self.half_width is not None:
-            interval = f"Interval of {self.level:.0%}: +- {self.half_width:.2f} {unit} ({self.method}), {on}"
+            low, high = coverage_range(self.n_patients, level=self.level)
+            interval = (
+                f"Interval of {self.level:.0%}: +- {self.half_width:.2f} {unit} ({self.method}), {on}; so few patients "
+                f"leave its true coverage between {low:.2f} and {high:.2f} nine times of ten"
+            )
         chosen = f"Probabilities: from {_SOURCE_NAMES[self.events_from]}"
         if self.log_loss:
             losses = ", ".join(f"{source} {loss:.4f}" for source, loss in self.log_loss.items())
             chosen += f" (log loss {on}: {losses})"
+        if self.spread_rank_r is not None:
+            chosen += (
+                f"; the members' spread has rank correlation {self.spread_rank_r:.2f} with the size of the residual"
+            )
         said = {True: f"uncalibrated: too few patients with or without it {on}, or logits that carry nothing of it"}
         said[False] = f"Platt scaling {on}"
         return [
@@ -102,6 +135,26 @@ class Calibration(BaseModel):
             chosen,
             *(f"Probability of {event}: {said[scale is None]}" for event, scale in self.platt.items()),
         ]
+
+
+def coverage_range(n_patients: int, *, level: float) -> tuple[float, float]:
+    """Where the coverage of a split conformal interval lies nine times of ten, over the choice of calibration patients.
+
+    Coverage is nominal on average only. That of one interval is distributed as Beta(k, K + 1 - k) with
+    k = ceil((K + 1) level) for K patients of one ECG each (Vovk 2012, Conditional validity of inductive conformal
+    predictors, proposition 2a); with several ECGs of a patient it is near that.
+
+    Args:
+        n_patients: K, enough for the level: (K + 1) (1 - level) >= 1.
+        level: Nominal coverage.
+
+    Examples:
+        >>> [round(end, 2) for end in coverage_range(71, level=0.9)]
+        [0.84, 0.95]
+    """
+    rank = math.ceil((n_patients + 1) * level * (1 - 1e-12))
+    low, high = beta.ppf([0.05, 0.95], rank, n_patients + 1 - rank)
+    return float(low), float(high)
 
 
 def event_outcomes(values: NDArray[np.float64], target: str) -> NDArray[np.bool_]:
@@ -166,6 +219,7 @@ def calibrate(
         n_ecgs=n_ecgs,
         platt={},
         residual_sd=_residual_sd(validation),
+        **_describe_spread(calibration.said.spread, residuals),
     )
     if events == "auto" and n_patients < MIN_PATIENTS:
         events = "both"
@@ -191,6 +245,15 @@ def _residual_sd(on: Judged) -> float:
     weights = patient_weights(on.labels.patients)
     mean_square = float(np.average((on.labels.values - on.said.values) ** 2, weights=weights))
     return max(math.sqrt(mean_square), 1e-3)
+
+
+def _describe_spread(spread: NDArray[np.float64] | None, residuals: NDArray[np.float64]) -> _Spread:
+    if spread is None or len(spread) == 0:
+        return {}
+    described: _Spread = {"spread_quantiles": tuple(np.quantile(spread, _SPREAD_LEVELS).tolist())}
+    if len(spread) > 2 and np.ptp(spread) > 0 and np.ptp(residuals) > 0:
+        described["spread_rank_r"] = float(spearmanr(spread, np.abs(residuals)).statistic)
+    return described
 
 
 def _log_loss(calibration: Calibration, on: Judged, events: tuple[str, ...]) -> float:

@@ -1,7 +1,9 @@
 """STEP finetune: a pretrained (or new) encoder and a few labels -> estimates in the target's unit."""
 
+import copy
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +34,14 @@ from hemometric.training.labelled import (
     table_bytes,
     table_fingerprint,
 )
-from hemometric.training.members import Estimator, estimate_members, new_heads, write_members
+from hemometric.training.members import (
+    Estimator,
+    estimate_members,
+    member_place,
+    member_seed,
+    new_heads,
+    write_members,
+)
 from hemometric.training.pretrain import check_store
 from hemometric.training.randomness import Purpose, seeded_layers, torch_seed
 from hemometric.training.runs import (
@@ -91,18 +100,24 @@ def finetune(
     rows = np.concatenate([chosen.rows for chosen in labels.values()])
     ecgs = PreparedEcgs(store, rows, contract=contract, memory_gib=settings.memory_gib)
     contract, features = _measure(ecgs, labels, contract) if settings.with_features else (contract, None)
-    with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=where):
-        model = Estimator(encoder, new_heads(contract)).to(where)
     names = store.ecgs["ecg_id"].take(labels["train"].rows).to_pylist()
     data = LabelledData(ecgs, labels["train"], labels["validation"], names, features)
-    fitted = fit(model, data, settings=settings, contract=contract, run=out, device=where)
-    judged = [_judge(fitted, data, labels[role]) for role in ("calibration", "validation")]
+    members = []
+    for number in range(settings.n_members):
+        own = settings.model_copy(update={"seed": member_seed(settings.seed, number)})
+        model = _new_member(encoder, source, own, contract)
+        place = member_place(out, number)
+        members.append(fit(model, data, settings=own, contract=contract, run=place, device=where))
+    judged = [_judge(members, data, labels[role]) for role in ("calibration", "validation")]
     calibration = calibrate(contract.targets[0], *judged, level=settings.coverage, events=settings.events)
     write_whole(out / "label_subset.parquet", table_bytes(table))
     write_splits(out / "splits.csv", store)
     write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
-    write_members(out, [fitted.model])
-    sentences = [_fit_sentence(fitted, settings), *calibration.sentences(contract.targets[0].unit)]
+    write_members(out, [fitted.model for fitted in members])
+    sentences = [
+        *(_fit_sentence(fitted, settings) for fitted in members),
+        *calibration.sentences(contract.targets[0].unit),
+    ]
     sentences += _leak(store, source)
     counts: dict[str, tuple[int, int]] = {role: chosen.counts for role, chosen in labels.items()}
     card = finetuning_card(settings, contract, source=_source_name(source), counts=counts, fit=sentences)
@@ -117,7 +132,8 @@ def _resolve_method(settings: FinetuneSettings, source: Source) -> FinetuneSetti
         raise TrainingError("a new encoder that is frozen learns nothing: say random instead of none to have that")
     method = "probe" if freeze and settings.method == "probe-then-finetune" else settings.method
     head = settings.head or ("mlp" if method == "finetune" else "linear")
-    return settings.model_copy(update={"freeze": freeze, "method": method, "head": head})
+    n_members = 1 if method == "probe" else settings.n_members
+    return settings.model_copy(update={"freeze": freeze, "method": method, "head": head, "n_members": n_members})
 
 
 def _measure(ecgs: PreparedEcgs, labels: Labels, contract: ModelContract) -> tuple[ModelContract, FeatureTable]:
@@ -129,10 +145,24 @@ def _measure(ecgs: PreparedEcgs, labels: Labels, contract: ModelContract) -> tup
     return contract.model_copy(update={"features": features}), table
 
 
-def _judge(fitted: Fitted, data: LabelledData, labels: LabelledEcgs) -> Judged:
-    model = fitted.model
-    embeddings = embed_in_batches(model.encoder, data.ecgs, labels.rows, device=next(model.parameters()).device)
-    return Judged(labels, estimate_members([model], [data.beside(embeddings, labels.rows)]))
+def _new_member(encoder: Encoder, source: Source, settings: FinetuneSettings, contract: ModelContract) -> Estimator:
+    """A copy of the encoder, or a new one where it starts from scratch, with new heads, by the member's seed."""
+    device = next(encoder.parameters()).device
+    member = copy.deepcopy(encoder)
+    if source == "none":
+        member = build_encoder(contract.encoder, seed=torch_seed(settings.seed, Purpose.WEIGHTS)).to(device)
+    with seeded_layers(settings.seed, Purpose.WEIGHTS, 1, device=device):
+        return Estimator(member, new_heads(contract)).to(device)
+
+
+def _judge(members: Sequence[Fitted], data: LabelledData, labels: LabelledEcgs) -> Judged:
+    models = [fitted.model for fitted in members]
+    inputs = []
+    for model in models:
+        device = next(model.parameters()).device
+        embeddings = embed_in_batches(model.encoder, data.ecgs, labels.rows, device=device)
+        inputs.append(data.beside(embeddings, labels.rows))
+    return Judged(labels, estimate_members(models, inputs))
 
 
 def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
@@ -157,8 +187,8 @@ def _start(
     else:
         encoder, contract = _new_encoder(settings)
     precision = resolve_precision(settings.precision, device=device)
-    changed = {"precision": precision, "simulated_labels": store.simulated, "targets": ()}
-    contract = contract.model_copy(update=changed)
+    changed = {"precision": precision, "simulated_labels": store.simulated, "n_members": settings.n_members}
+    contract = contract.model_copy(update={**changed, "targets": (), "features": None})
     check_store(store, contract)
     if settings.with_features:
         refuse_slow(contract)

@@ -17,6 +17,21 @@ from hemometric.training.runs import ENCODER_WEIGHTS, HEAD_WEIGHTS, Heads, Run, 
 _MEMBERS = "members"
 
 
+def member_seed(seed: int, number: int) -> int:
+    """The seed of a member; the first has that of the run, so that a run of one member is as if there were no others.
+
+    Examples:
+        >>> member_seed(7, 0)
+        7
+    """
+    return seed if number == 0 else int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def member_place(run: Path, number: int) -> Path:
+    """The directory of a member's weights, history and checkpoints: the run itself, or RUN/members/1 and on."""
+    return run if number == 0 else run / _MEMBERS / str(number)
+
+
 class Estimator(nn.Module):
     """An encoder and its heads."""
 
@@ -72,7 +87,7 @@ def join_estimates(parts: Sequence[Estimates]) -> Estimates:
 def write_members(run: Path, members: Sequence[Estimator]) -> None:
     """Write the weights: those of the first into the run itself, those of the others under `members/`."""
     for number, member in enumerate(members):
-        place = _place(run, number)
+        place = member_place(run, number)
         place.mkdir(parents=True, exist_ok=True)
         write_weights(place / ENCODER_WEIGHTS, member.encoder)
         write_weights(place / HEAD_WEIGHTS, member.heads)
@@ -88,10 +103,6 @@ def load_members(run: Run, *, device: torch.device) -> tuple[Estimator, ...]:
     widened = run.contract.model_copy(update={"embedding_dim": run.contract.head_width})
     members = []
     for number in range(run.contract.n_members):
-        there = replace(run, path=_place(run.path, number), contract=widened)
+        there = replace(run, path=member_place(run.path, number), contract=widened)
         members.append(Estimator(there.load_encoder(device=device), there.load_heads(device=device)).eval())
     return tuple(members)
-
-
-def _place(run: Path, number: int) -> Path:
-    return run if number == 0 else run / _MEMBERS / str(number)
