@@ -1,10 +1,12 @@
 """A batch of synthetic ECGs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from hemometric.objectives import Batch
+from hemometric.objectives import Batch, Labels
 
 
 @pytest.fixture
@@ -18,3 +20,10 @@ def batch() -> Batch:
         rows=np.arange(12) + 100,
         view=lambda ecgs=None: independent if ecgs is None else ecgs,
     )
+
+
+@pytest.fixture
+def labeled_batch(batch: Batch) -> Batch:
+    """The same, each ECG with an mPCWP: 5, 8, 11 ... 38 mmHg."""
+    values = 5.0 + 3.0 * np.arange(12)
+    return dataclasses.replace(batch, labels=Labels("mpcwp", values, mean=float(values.mean()), sd=float(values.std())))

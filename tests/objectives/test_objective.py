@@ -10,6 +10,12 @@ from hemometric.objectives import OBJECTIVES, Recipe
 from hemometric.settings import PretrainSettings
 
 
+def test_batches_with_labels_are_drawn_for_objectives_that_say_so_and_for_no_others():
+    with_labels = {name for name, one in OBJECTIVES.items() if one.labels}
+    assert with_labels == {name for name, one in OBJECTIVES.items() if "labeled" in one.batches}
+    assert "supervised-dml" in with_labels
+
+
 def test_a_recipe_speaks_the_names_of_the_settings():
     recipe = Recipe(batch_size=8, optimizer="adam", learning_rate=1e-3, weight_decay=0.0)
     assert set(recipe.as_settings()) <= set(PretrainSettings.model_fields)

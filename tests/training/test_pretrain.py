@@ -8,6 +8,8 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -19,6 +21,7 @@ from hemometric.inference import Predictor
 from hemometric.objectives import OBJECTIVES, resolve
 from hemometric.settings import FinetuneSettings, PretrainSettings
 from hemometric.training import Run, finetune, pretrain
+from hemometric.training.labelled import choose_labels
 from hemometric.training.pretrain import PretrainingModel
 
 
@@ -147,6 +150,85 @@ def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_s
         torch.set_num_threads(threads)
     assert same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))
     assert (tmp_path / "killed" / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
+
+
+class Forged:
+    """A store whose test and calibration labels are nonsense, and which fails when one of their ECGs is read."""
+
+    def __init__(self, store):
+        self._store = store
+        splits = store.splits()
+        self._hidden = set(np.flatnonzero((splits == "test") | (splits == "calibration")).tolist())
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def __len__(self):
+        return len(self._store)
+
+    def labels(self):
+        table = self._store.labels()
+        names = self._store.ecgs["patient_id"].to_pylist()
+        hidden = {names[row] for row in self._hidden}
+        values = [
+            3.0 if patient in hidden else value
+            for patient, value in zip(table["patient_id"].to_pylist(), table["value"].to_pylist(), strict=True)
+        ]
+        return table.set_column(table.column_names.index("value"), "value", pa.array(values, table["value"].type))
+
+    def take_independent(self, rows):
+        assert not self._hidden & set(np.asarray(rows).tolist()), "an ECG of test or calibration was read"
+        return self._store.take_independent(rows)
+
+
+@pytest.mark.parametrize("objective", [name for name, one in OBJECTIVES.items() if one.labels])
+def test_labels_are_those_of_a_fine_tuning_and_no_others(labelled_store, tmp_path, quick, objective):
+    asked = quick.model_copy(update={"objective": objective, "n_passes": 48, "n_labels": 12, "seed": 3})
+    for name, store in (("run", labelled_store), ("forged", Forged(labelled_store))):
+        pretrain(store, out=tmp_path / name, settings=asked, device="cpu")
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "forged"))
+    history = [(tmp_path / name / "history.jsonl").read_text() for name in ("run", "forged")]
+    assert history[0] == history[1]
+    subset = pq.read_table(tmp_path / "run" / "label_subset.parquet").to_pylist()
+    chosen = choose_labels(labelled_store, target="mpcwp", n_labels=12, seed=3)
+    for role in ("train", "validation"):
+        assert {one["patient_id"] for one in subset if one["role"] == role} == set(chosen[role].patients.tolist())
+    assert {one["role"] for one in subset} == {"train", "validation"}
+    card = (tmp_path / "run" / "card.md").read_text()
+    assert "with labels of mpcwp (train: 24 ECGs of 12 patients; validation: 48 ECGs of 24 patients)" in card
+    assert "without labels" not in card
+    more = asked.model_copy(update={"n_labels": None})
+    with pytest.raises(RunError, match="n_labels was 12, now None"):
+        pretrain(labelled_store, out=tmp_path / "run", settings=more, resume=True, device="cpu")
+
+
+@pytest.mark.parametrize("objective", [name for name, one in OBJECTIVES.items() if one.labels])
+def test_other_labels_give_other_weights_and_another_validation_loss(labelled_store, tmp_path, quick, objective):
+    class Other(Forged):
+        def labels(self):
+            table = self._store.labels()
+            values = table["value"].to_pylist()
+            order = np.random.default_rng(0).permutation(len(values))
+            shuffled = pa.array([values[place] for place in order], table["value"].type)
+            return table.set_column(table.column_names.index("value"), "value", shuffled)
+
+    asked = quick.model_copy(update={"objective": objective, "n_passes": 48, "learning_rate": 0.01})
+    for name, store in (("run", labelled_store), ("other", Other(labelled_store))):
+        pretrain(store, out=tmp_path / name, settings=asked, device="cpu")
+    assert not same(weights(tmp_path / "run"), weights(tmp_path / "other"))
+    first = [json.loads((tmp_path / name / "history.jsonl").read_text().splitlines()[0]) for name in ("run", "other")]
+    assert first[0]["validation_loss"] != first[1]["validation_loss"], "before any step: it is of validation labels"
+    with pytest.raises(RunError, match="label_fingerprint"):
+        pretrain(Other(labelled_store), out=tmp_path / "run", settings=asked, resume=True, device="cpu")
+
+
+def test_the_boundaries_of_the_margin_loss_are_given_to_the_optimizer(labelled_store, tmp_path, quick):
+    changed = {"objective": "supervised-dml", "metric_loss": "margin", "learning_rate": 0.01}
+    pretrain(labelled_store, out=tmp_path / "run", settings=quick.model_copy(update=changed), device="cpu")
+    state = torch.load(tmp_path / "run" / "checkpoint" / "pretrain.pt", weights_only=True)
+    entry = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert abs(entry[-1]["beta"] - 1.2) > 1e-3, "they moved while they were trained"
+    assert len(state["optimizer"]["state"]) == len(list(build_encoder("compact", seed=0).parameters())) + 1
 
 
 def test_both_encoders_of_tfc_are_fine_tuned_and_estimate(labelled_store, tmp_path, quick):

@@ -11,6 +11,7 @@ from hemometric.objectives.labels import Labels
 from hemometric.objectives.objective import Batch, Batches, LossParts, Objective, Recipe, See
 from hemometric.objectives.pclr import PCLR
 from hemometric.objectives.simclr import SIMCLR
+from hemometric.objectives.supervised_dml import SUPERVISED_DML
 from hemometric.objectives.tfc import TFC
 from hemometric.settings import PretrainSettings, suggest
 
@@ -38,6 +39,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dml-euclidean": DML_EUCLIDEAN,
     "pclr": PCLR,
     "simclr": SIMCLR,
+    "supervised-dml": SUPERVISED_DML,
     "tfc": TFC,
 }
 
