@@ -17,13 +17,18 @@ from hemometric.evaluation.baselines import (
     read_demographics,
 )
 from hemometric.evaluation.classification import auroc, freeze_threshold
+from hemometric.evaluation.hand_made import read_hand_made
+from hemometric.evaluation.hand_model import HandMadeLabels, fit_hand_made
 from hemometric.evaluation.linear import fit_linear
 from hemometric.evaluation.model import predict_run
 from hemometric.evaluation.run_facts import find_rows, read_run
 from hemometric.labels import linked_labels
 from hemometric.settings import FinetuneSettings
+from hemometric.targets import TARGETS
 from hemometric.training import finetune
 from hemometric.waveform import FEATURES, describe
+
+EVENTS = TARGETS["mpcwp"].events
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +61,30 @@ def test_features_find_what_is_in_the_ecg_and_demographics_do_not(said):
     assert auroc(measured > 15, predictions["demographics"].probability["mpcwp>15"]) < 0.75
 
 
-def test_features_are_fitted_to_the_training_labels_of_the_run_and_nothing_else(run, store):
+def test_features_are_fitted_to_the_training_labels_and_chosen_by_the_validation_labels_of_the_run(run, store):
     facts = read_run(run)
-    train = facts.labels["train"]
-    expected = fit_linear(
-        describe_rows(store, find_rows(store, train.ecg_ids)),
-        train.values,
-        train.patient_ids,
-        inputs=FEATURES,
-        events=facts.target.events,
-        seed=0,
+    train, validation = (
+        HandMadeLabels(read_hand_made(store, find_rows(store, ecgs.ecg_ids)), ecgs.values, ecgs.patient_ids)
+        for ecgs in (facts.labels["train"], facts.labels["validation"])
     )
-    assert read_baselines(run).linear["features"] == expected
+    expected = fit_hand_made(train, validation, events=facts.target.events, seed=0)
+    assert read_baselines(run).hand_made == expected
+
+
+def test_features_of_a_run_of_before_are_still_read(run, store, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    train = read_run(run).labels["train"]
+    rows = find_rows(store, train.ecg_ids)
+    old = fit_linear(
+        describe_rows(store, rows), train.values, train.patient_ids, inputs=FEATURES, events=EVENTS, seed=0
+    )
+    content = json.loads((run / "baselines.json").read_text())
+    del content["hand_made"]
+    content["linear"]["features"] = old.model_dump(mode="json")
+    (tmp_path / "old" / "baselines.json").write_text(json.dumps(content))
+    said = predict_baselines(tmp_path / "old", read_baselines(tmp_path / "old"), store, rows, device="cpu")
+    assert tuple(said) == BASELINES
+    assert (said["features"].estimate == old.estimate(describe_rows(store, rows))).all()
 
 
 def test_trained_baselines_have_the_labels_of_the_run(run):

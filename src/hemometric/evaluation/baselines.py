@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hemometric.errors import RunError, SettingsError
 from hemometric.evaluation.classification import freeze_threshold, happened
+from hemometric.evaluation.hand_made import read_hand_made, refuse_slow
+from hemometric.evaluation.hand_model import HandMadeLabels, HandMadeModel, fit_hand_made
 from hemometric.evaluation.linear import LinearModel, constant_curves, fit_linear
 from hemometric.evaluation.model import predict_run
 from hemometric.evaluation.predictions import FloatArray, Predictions
@@ -21,7 +23,6 @@ from hemometric.targets import Target
 from hemometric.training import finetune
 from hemometric.training.files import write_json
 from hemometric.waveform import FEATURES, describe_batch
-from hemometric.waveform.beats import SLOWEST_RATE_HZ
 
 Device = Literal["auto", "cpu", "cuda"]
 BaselineName = Literal["mean", "demographics", "features", "random", "none"]
@@ -53,7 +54,8 @@ class FittedBaselines(_Kept):
         target: What is estimated.
         data_fingerprint: Of the store that all were fitted to.
         mean: The constant model, or None where it was not asked for.
-        linear: "demographics" and "features".
+        linear: "demographics" (and "features" in runs of before `hand_made`).
+        hand_made: "features", or None where it was not asked for.
         runs: "random" and "none" -> directory inside the run.
         thresholds: Baseline, or "run" for the run itself -> event key -> threshold frozen on validation patients.
     """
@@ -63,6 +65,7 @@ class FittedBaselines(_Kept):
     data_fingerprint: str
     mean: MeanModel | None = None
     linear: dict[str, LinearModel]
+    hand_made: HandMadeModel | None = None
     runs: dict[str, str]
     thresholds: dict[str, Thresholds]
 
@@ -72,10 +75,10 @@ def fit_baselines(
 ) -> FittedBaselines:
     """Fit simpler models to the very labels of a run, and freeze all thresholds, that of the run too.
 
-    `mean`: the mean of the training labels. `demographics`: ridge on age and sex. `features`: ridge on hand-made ECG
-    features (`hemometric.waveform.describe`). `random`: the same heads on a frozen random encoder. `none`: the same
-    network from scratch. Neither reads hand-made features. All have the run's training labels, and choose with its
-    validation labels at most.
+    `mean`: the mean of the training labels. `demographics`: ridge on age and sex. `features`: the best on validation of
+    ridge, boosted trees and logistic regression on hand-made ECG features (`fit_hand_made`). `random`: the same heads
+    on a frozen random encoder. `none`: the same network from scratch. Neither of these reads hand-made features. All
+    have the run's training labels, and choose with its validation labels at most.
 
     Args:
         run: A fine-tuned run; `baselines.json` and `baselines/` are written into it.
@@ -97,7 +100,8 @@ def fit_baselines(
         target=facts.target.name,
         data_fingerprint=store.fingerprint,
         mean=_fit_mean(facts) if "mean" in names else None,
-        linear={name: _fit_inputs(name, facts, store) for name in ("demographics", "features") if name in names},
+        linear={"demographics": _fit_demographics(facts, store)} if "demographics" in names else {},
+        hand_made=_fit_hand_made(facts, store) if "features" in names else None,
         runs={name: _fit_run(name, facts, store, device=device) for name in ("random", "none") if name in names},
         thresholds={},
     )
@@ -144,9 +148,17 @@ def predict_baselines(
     if fitted.mean is not None:
         said["mean"] = _predict_mean(fitted.mean, len(rows), fitted.thresholds.get("mean", {}))
     for name, model in fitted.linear.items():
-        estimate = model.estimate(_read_inputs(name, store, rows))
+        inputs = describe_rows(store, rows) if name == "features" else _read_demographics(store, rows)
+        estimate = model.estimate(inputs)
         said[name] = Predictions(
             estimate=estimate, probability=model.probability(estimate), thresholds=fitted.thresholds.get(name, {})
+        )
+    if fitted.hand_made is not None:
+        hand_made = read_hand_made(store, rows)
+        said["features"] = Predictions(
+            estimate=fitted.hand_made.estimate(hand_made),
+            probability=fitted.hand_made.probability(hand_made),
+            thresholds=fitted.thresholds.get("features", {}),
         )
     for name, directory in fitted.runs.items():
         thresholds = fitted.thresholds.get(name, {})
@@ -171,16 +183,12 @@ def read_demographics(store: Store, rows: NDArray[np.int64]) -> tuple[FloatArray
 
 
 def describe_rows(store: Store, rows: NDArray[np.int64]) -> FloatArray:
-    """Hand-made features of some ECGs, shape (n, n_features), NaN where not measurable; progress is shown.
+    """The features of `hemometric.waveform` of some ECGs, shape (n, n_features), NaN where not measurable.
 
     Raises:
         RunError: The sampling rate does not resolve the QRS complex.
     """
-    if store.sampling_rate_hz < SLOWEST_RATE_HZ:
-        raise RunError(
-            f"{store.path}: has {store.sampling_rate_hz:g} samples per second, the baseline `features` needs "
-            f"{SLOWEST_RATE_HZ:g}: ingest the archive at a higher rate"
-        )
+    refuse_slow(store)
     out = np.full((len(rows), len(FEATURES)), np.nan)
     starts = range(0, len(rows), _CHUNK)
     for start in track(starts, total=len(starts), unit=f"batches of {_CHUNK} ECGs", title="features"):
@@ -202,24 +210,33 @@ def _predict_mean(model: MeanModel, n_ecgs: int, thresholds: Mapping[str, float 
     )
 
 
-def _fit_inputs(name: str, facts: RunFacts, store: Store) -> LinearModel:
+def _fit_demographics(facts: RunFacts, store: Store) -> LinearModel:
     train = facts.labels["train"]
-    say(f"baseline {name}: {len(train.values):,} labelled ECGs")
+    say(f"baseline demographics: {len(train.values):,} labelled ECGs")
     return fit_linear(
-        _read_inputs(name, store, _rows_of(facts, store, train)),
+        _read_demographics(store, _rows_of(facts, store, train)),
         train.values,
         train.patient_ids,
-        inputs=DEMOGRAPHICS if name == "demographics" else FEATURES,
+        inputs=DEMOGRAPHICS,
         events=facts.target.events,
         seed=facts.settings.seed,
     )
 
 
-def _read_inputs(name: str, store: Store, rows: NDArray[np.int64]) -> FloatArray:
-    if name == "features":
-        return describe_rows(store, rows)
+def _read_demographics(store: Store, rows: NDArray[np.int64]) -> FloatArray:
     age, sex = read_demographics(store, rows)
     return np.stack([age, np.where(sex == "", np.nan, sex == "female")], axis=1)
+
+
+def _fit_hand_made(facts: RunFacts, store: Store) -> HandMadeModel:
+    say(f"baseline features: {len(facts.labels['train'].values):,} labelled ECGs")
+    train, validation = (
+        HandMadeLabels(read_hand_made(store, _rows_of(facts, store, ecgs)), ecgs.values, ecgs.patient_ids)
+        for ecgs in (facts.labels["train"], facts.labels["validation"])
+    )
+    model = fit_hand_made(train, validation, events=facts.target.events, seed=facts.settings.seed)
+    say(f"baseline features: {model.estimator} estimates, probabilities come from {model.prober}")
+    return model
 
 
 def _fit_run(name: Literal["random", "none"], facts: RunFacts, store: Store, *, device: Device) -> str:

@@ -31,6 +31,12 @@ class LogisticCurve(BaseModel):
     slope: float
 
 
+def apply_curve(curve: LogisticCurve, estimate: FloatArray) -> FloatArray:
+    """Probability, shape (n,), from estimates."""
+    out: FloatArray = 0.5 * (1 + np.tanh(0.5 * (curve.intercept + curve.slope * estimate)))
+    return out
+
+
 class LinearModel(BaseModel):
     """A fitted ridge regression with its preparation of the inputs and its curves for events.
 
@@ -56,16 +62,13 @@ class LinearModel(BaseModel):
 
     def estimate(self, values: FloatArray) -> FloatArray:
         """Inputs, shape (n, n_inputs), NaN where missing -> estimates in the target's unit, shape (n,)."""
-        design = _design(values, fill=np.array(self.fill), spread=np.array(self.spread))
-        out: FloatArray = design @ np.array(self.weights) + self.intercept
+        columns = design(values, fill=np.array(self.fill), spread=np.array(self.spread))
+        out: FloatArray = columns @ np.array(self.weights) + self.intercept
         return out
 
     def probability(self, estimate: FloatArray) -> dict[str, FloatArray]:
         """Event key -> probability, shape (n,), from estimates of this model."""
-        return {
-            key: 0.5 * (1 + np.tanh(0.5 * (curve.intercept + curve.slope * estimate)))
-            for key, curve in self.curves.items()
-        }
+        return {key: apply_curve(curve, estimate) for key, curve in self.curves.items()}
 
 
 def fit_linear(
@@ -91,16 +94,16 @@ def fit_linear(
     if values.shape != (len(measured), len(inputs)) or len(measured) == 0:
         raise ValueError(f"expected values of shape ({len(measured)}, {len(inputs)}), n >= 1, got {values.shape}")
     fill, spread = centre_and_spread(values)
-    folds = _assign_folds(patient_ids, seed=seed)
+    folds = assign_folds(patient_ids, seed=seed)
     out_of_fold = np.stack([np.full(len(measured), measured.mean())] * len(ALPHAS))
     for fold in np.unique(folds) if folds.max() > 0 else ():
         inside = folds != fold
         fold_fill, fold_spread = centre_and_spread(values[inside])
-        weights, intercepts = _ridge(_design(values[inside], fill=fold_fill, spread=fold_spread), measured[inside])
-        held_out = _design(values[~inside], fill=fold_fill, spread=fold_spread)
+        weights, intercepts = _ridge(design(values[inside], fill=fold_fill, spread=fold_spread), measured[inside])
+        held_out = design(values[~inside], fill=fold_fill, spread=fold_spread)
         out_of_fold[:, ~inside] = weights @ held_out.T + intercepts[:, None]
     best = int(np.argmin(np.mean((out_of_fold - measured) ** 2, axis=1)))
-    weights, intercepts = _ridge(_design(values, fill=fill, spread=spread), measured)
+    weights, intercepts = _ridge(design(values, fill=fill, spread=spread), measured)
     return LinearModel(
         inputs=tuple(inputs),
         fill=tuple(fill.tolist()),
@@ -108,7 +111,7 @@ def fit_linear(
         weights=tuple(weights[best].tolist()),
         intercept=float(intercepts[best]),
         alpha=ALPHAS[best],
-        curves={event.key: _fit_curve(happened(event, measured), out_of_fold[best]) for event in events},
+        curves={event.key: fit_curve(happened(event, measured), out_of_fold[best]) for event in events},
     )
 
 
@@ -117,28 +120,30 @@ def constant_curves(measured: FloatArray, events: Sequence[Event]) -> Mapping[st
     return {event.key: float(happened(event, measured).mean()) for event in events}
 
 
-def _design(values: FloatArray, *, fill: FloatArray, spread: FloatArray) -> FloatArray:
+def design(values: FloatArray, *, fill: FloatArray, spread: FloatArray) -> FloatArray:
+    """Standardised and clipped inputs, missing ones at the centre, then whether each is missing: (n, 2 n_inputs)."""
     missing = ~np.isfinite(values)
     standard = np.clip((np.where(missing, fill, values) - fill) / spread, -CLIP, CLIP)
     return np.concatenate([standard, missing.astype(np.float64)], axis=1)
 
 
-def _ridge(design: FloatArray, measured: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _ridge(columns: FloatArray, measured: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Ridge for every alpha by one SVD (Hoerl and Kennard 1970): weights (n_alphas, n_columns), intercepts."""
-    centre, mean = design.mean(axis=0), measured.mean()
-    u, s, vt = np.linalg.svd(design - centre, full_matrices=False)
+    centre, mean = columns.mean(axis=0), measured.mean()
+    u, s, vt = np.linalg.svd(columns - centre, full_matrices=False)
     shrink = s / (s**2 + np.array(ALPHAS)[:, None])
     weights: FloatArray = (shrink * (u.T @ (measured - mean))) @ vt
     return weights, mean - weights @ centre
 
 
-def _assign_folds(patient_ids: NDArray[np.str_], *, seed: int) -> NDArray[np.intp]:
+def assign_folds(patient_ids: NDArray[np.str_], *, seed: int) -> NDArray[np.intp]:
+    """The fold of each ECG, shape (n,), from 0; a patient is in one fold, whatever the order of the ECGs."""
     names, patients = np.unique(patient_ids, return_inverse=True)
     order = np.random.default_rng([seed, names.size]).permutation(names.size)
     return (order % min(FOLDS, names.size))[patients]
 
 
-def _fit_curve(events: BoolArray, estimate: FloatArray) -> LogisticCurve:
+def fit_curve(events: BoolArray, estimate: FloatArray) -> LogisticCurve:
     """Logistic curve with Platt's smoothed targets, which keep it finite when the estimates separate the events."""
     n_event, n_without = int(events.sum()), int((~events).sum())
     targets = np.where(events, (n_event + 1) / (n_event + 2), 1 / (n_without + 2))
