@@ -244,6 +244,7 @@ def test_members_differ_from_each_other_and_the_first_is_the_run_without_others(
         assert same(weights(members[0]), weights(finetuned))
     assert not any(same(weights(one), weights(other)) for one, other in itertools.pairwise(members))
     assert all((member / "history.jsonl").exists() for member in members)
+    assert "- Member 3: " in (tmp_path / "run" / "card.md").read_text()
     finetune(labelled_store, source=start, out=tmp_path / "run", settings=settings, resume=True, device="cpu")
 
 

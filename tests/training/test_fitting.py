@@ -1,6 +1,7 @@
 """Encoder and heads fitted to labels."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -112,6 +113,9 @@ def test_a_probe_is_the_ridge_fit_and_takes_no_step(start, tmp_path):
     again = fitted(linear(start), tmp_path / "again", head="linear", learning_rates=(1e-9,), n_steps=1, freeze=True)
     assert result.progress.best_loss == pytest.approx(again.progress.best_loss, rel=1e-4)
     assert not (tmp_path / "checkpoint").exists()
+    fitted(linear(start), tmp_path, method="probe", freeze=True, head="linear")
+    history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert history == [{"phase": "probe mpcwp", "step": 0, "validation_loss": result.progress.best_loss}]
 
 
 def test_fine_tuning_after_a_probe_is_kept_only_where_validation_gains(start, tmp_path):

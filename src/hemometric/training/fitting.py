@@ -1,6 +1,7 @@
 """Encoder and heads fitted to labels: a probe, or once for each learning rate; the lowest validation loss wins."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from hemometric.training.batches import PreparedEcgs, Rows, derive_all, draw_ecg
 from hemometric.training.calibration import event_outcomes
 from hemometric.training.contract import ModelContract
 from hemometric.training.device import autocast
+from hemometric.training.files import write_whole
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import FeatureTable
 from hemometric.training.labelled import LabelledEcgs
@@ -107,7 +109,9 @@ def fit(
     fitted = []
     if settings.method != "finetune":
         losses = _Losses(model, data, settings, contract, device, (train, validation))
-        fitted.append(Fitted(copy.deepcopy(model), None, Progress(best_loss=_look(losses), finished=True)))
+        progress = Progress(best_loss=_look(losses), finished=True)
+        _note_probe(run / "history.jsonl", f"probe {settings.target}", progress)
+        fitted.append(Fitted(copy.deepcopy(model), None, progress))
     for number, schedule in enumerate([] if settings.method == "probe" else _schedules(settings, data=data)):
         candidate = copy.deepcopy(model)
         losses = _Losses(candidate, data, settings, contract, device, (train, validation) if settings.freeze else None)
@@ -128,6 +132,15 @@ def _look(losses: "_Losses") -> float:
     losses.model.eval()
     with torch.inference_mode():
         return losses.validate()
+
+
+def _note_probe(path: Path, phase: str, progress: Progress) -> None:
+    """The probe's line in the history, once, however often the run is resumed."""
+    there = path.read_text(encoding="utf-8") if path.exists() else ""
+    line = json.dumps({"phase": phase, "step": progress.step, "validation_loss": progress.best_loss}) + "\n"
+    if line not in there:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, (there + line).encode())
 
 
 def _schedules(settings: FinetuneSettings, *, data: LabelledData) -> list[Schedule]:

@@ -103,6 +103,7 @@ def load_members(run: Run, *, device: torch.device) -> tuple[Estimator, ...]:
     widened = run.contract.model_copy(update={"embedding_dim": run.contract.head_width})
     members = []
     for number in range(run.contract.n_members):
-        there = replace(run, path=member_place(run.path, number), contract=widened)
-        members.append(Estimator(there.load_encoder(device=device), there.load_heads(device=device)).eval())
+        there = replace(run, path=member_place(run.path, number))
+        heads = replace(there, contract=widened).load_heads(device=device)
+        members.append(Estimator(there.load_encoder(device=device), heads).eval())
     return tuple(members)
