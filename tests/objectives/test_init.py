@@ -1,7 +1,11 @@
 """The registry of objectives."""
 
+import re
+from typing import get_type_hints
+
 import pytest
 
+from hemometric.cli.learning import pretrain
 from hemometric.errors import SettingsError
 from hemometric.objectives import OBJECTIVES, find_objective, resolve
 from hemometric.settings import PretrainSettings
@@ -26,3 +30,8 @@ def test_what_was_set_wins_over_the_recipe():
 def test_the_papers_recipe_is_that_of_the_paper():
     settings = resolve(PretrainSettings(objective="dml-dtw"))
     assert (settings.batch_size, settings.optimizer, settings.learning_rate) == (64, "adam", 1e-4)
+
+
+def test_the_command_line_names_all_of_them():
+    (option,) = get_type_hints(pretrain, include_extras=True)["objective"].__metadata__
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)*", option.help)) - {"or", "with", "labels"} == set(OBJECTIVES)

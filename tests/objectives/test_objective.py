@@ -13,7 +13,7 @@ from hemometric.settings import PretrainSettings
 def test_batches_with_labels_are_drawn_for_objectives_that_say_so_and_for_no_others():
     with_labels = {name for name, one in OBJECTIVES.items() if one.labels}
     assert with_labels == {name for name, one in OBJECTIVES.items() if "labeled" in one.batches}
-    assert "supervised-dml" in with_labels
+    assert with_labels == {"supervised-dml", "joint"}
 
 
 def test_a_recipe_speaks_the_names_of_the_settings():

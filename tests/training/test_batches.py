@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemometric.ecg import derive_leads
-from hemometric.training.batches import PreparedEcgs, derive_all, draw_ecgs, draw_pairs, pair_rows
+from hemometric.training.batches import PreparedEcgs, derive_all, draw_ecgs, draw_mates, draw_pairs, pair_rows
 from hemometric.training.contract import ModelContract, prepare
 
 CPU = torch.device("cpu")
@@ -67,3 +67,12 @@ def test_a_patient_with_one_ecg_is_paired_with_itself():
     drawn = pair_rows([np.array([4]), np.array([1, 2])], rng=np.random.default_rng(0))
     assert drawn[0] == drawn[2] == 4
     assert {int(drawn[1]), int(drawn[3])} == {1, 2}
+
+
+def test_a_mate_is_any_other_ecg_of_the_patient_or_the_ecg_itself():
+    patients = [np.array([3, 5, 9]), np.array([3, 5, 9]), np.array([7])]
+    rows = np.array([5, 3, 7])
+    drawn = np.array([draw_mates(rows, patients, rng=np.random.default_rng(seed)) for seed in range(50)])
+    assert set(drawn[:, 0].tolist()) == {3, 9}
+    assert set(drawn[:, 1].tolist()) == {5, 9}
+    assert set(drawn[:, 2].tolist()) == {7}

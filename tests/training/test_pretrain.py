@@ -1,5 +1,6 @@
 """From a store to an encoder."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from hemometric.ecg import Ecg
 from hemometric.encoders import build_encoder
 from hemometric.errors import RunError, SettingsError, TrainingError
 from hemometric.inference import Predictor
-from hemometric.objectives import OBJECTIVES, resolve
+from hemometric.objectives import OBJECTIVES, LossParts, resolve
 from hemometric.settings import FinetuneSettings, PretrainSettings
 from hemometric.training import Run, finetune, pretrain
 from hemometric.training.labelled import choose_labels
@@ -129,8 +130,13 @@ pretrain(Store.open(sys.argv[1]), out=Path(sys.argv[2]), settings=settings, resu
 """
 
 
-def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_store, tmp_path, quick):
-    settings = quick.model_copy(update={"n_passes": 240, "checkpoint_every": 2})
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"objective": "joint", "n_labels": 20}, {"objective": "supervised-dml", "metric_loss": "margin"}],
+    ids=lambda changed: changed.get("objective", "pclr"),
+)
+def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_store, tmp_path, quick, changed):
+    settings = quick.model_copy(update={"n_passes": 240, "checkpoint_every": 2} | changed)
     arguments = [str(labelled_store.path), str(tmp_path / "killed"), settings.model_dump_json()]
     child = subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], env={**os.environ, "OMP_NUM_THREADS": "1"})
     checkpoint = tmp_path / "killed" / "checkpoint" / "pretrain.pt"
@@ -150,6 +156,42 @@ def test_kill_9_and_resume_end_with_the_weights_of_an_undisturbed_run(labelled_s
         torch.set_num_threads(threads)
     assert same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))
     assert (tmp_path / "killed" / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
+
+
+def test_mistake_6_of_the_method_page_the_validation_loss_is_of_all_ecgs_that_weigh_the_same(
+    labelled_store, tmp_path, quick, monkeypatch
+):
+    def row_number(see, batch, settings, rng):
+        return LossParts(0.0 * see(batch.independent).sum() + float(batch.rows.mean()))
+
+    monkeypatch.setitem(OBJECTIVES, "pclr", dataclasses.replace(OBJECTIVES["simclr"], loss=row_number))
+    asked = quick.model_copy(update={"n_passes": 40, "batch_size": 20, "n_validations": 1})
+    pretrain(labelled_store, out=tmp_path / "run", settings=asked, device="cpu")
+    entry = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[0])
+    rows = np.flatnonzero(labelled_store.splits() == "validation")
+    assert len(rows) % 20 != 0, "the batches differ in size"
+    assert entry["validation_loss"] == pytest.approx(rows.mean(), rel=1e-6)
+
+
+def test_mistake_11_of_the_method_page_each_call_draws_another_view_and_a_step_draws_what_it_drew_before(
+    labelled_store, tmp_path, quick, monkeypatch
+):
+    drawn = []
+
+    def look(see, batch, settings, rng):
+        part = batch.independent[:, :, :300]
+        drawn.append([batch.view(), batch.view(), batch.view(part)])
+        return LossParts(see(drawn[-1][0]).square().mean())
+
+    monkeypatch.setitem(OBJECTIVES, "pclr", dataclasses.replace(OBJECTIVES["simclr"], loss=look))
+    for name in ("run", "again"):
+        pretrain(labelled_store, out=tmp_path / name, settings=quick, device="cpu")
+    for first, second, of_part in drawn:
+        assert not torch.allclose(first, second, atol=1e-2)
+        assert of_part.shape[2] == 300, "a crop of 4 s of 3 s is all of it"
+    half = len(drawn) // 2
+    for before, after in zip(drawn[:half], drawn[half:], strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 class Forged:
@@ -215,7 +257,11 @@ def test_other_labels_give_other_weights_and_another_validation_loss(labelled_st
     asked = quick.model_copy(update={"objective": objective, "n_passes": 48, "learning_rate": 0.01})
     for name, store in (("run", labelled_store), ("other", Other(labelled_store))):
         pretrain(store, out=tmp_path / name, settings=asked, device="cpu")
-    assert not same(weights(tmp_path / "run"), weights(tmp_path / "other"))
+    states = [
+        torch.load(tmp_path / name / "checkpoint" / "pretrain.pt", weights_only=True) for name in ("run", "other")
+    ]
+    moments = [state["optimizer"]["state"][0]["exp_avg"] for state in states]
+    assert not torch.equal(*moments), "the encoder learned something else"
     first = [json.loads((tmp_path / name / "history.jsonl").read_text().splitlines()[0]) for name in ("run", "other")]
     assert first[0]["validation_loss"] != first[1]["validation_loss"], "before any step: it is of validation labels"
     with pytest.raises(RunError, match="label_fingerprint"):

@@ -23,7 +23,12 @@ from hemometric.progress import say
 def pretrain(
     store: StoreArgument,
     out: Annotated[Path, typer.Option(metavar="RUN")],
-    objective: Annotated[str, typer.Option(help="pclr, dml-dtw or dml-euclidean.")] = "pclr",
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="default, pclr, simclr, clocs, tfc, dml-beat, dml-dtw, dml-euclidean; with labels joint, supervised-dml."
+        ),
+    ] = "pclr",
     config: ConfigOption = None,
     settings: SetOption = None,
     resume: ResumeOption = False,

@@ -7,6 +7,7 @@ from hemometric.objectives.distance_mining import remember_distances
 from hemometric.objectives.dml_beat import DML_BEAT
 from hemometric.objectives.dml_dtw import DML_DTW
 from hemometric.objectives.dml_euclidean import DML_EUCLIDEAN
+from hemometric.objectives.joint import JOINT
 from hemometric.objectives.labels import Labels
 from hemometric.objectives.objective import Batch, Batches, LossParts, Objective, Recipe, See
 from hemometric.objectives.pclr import PCLR
@@ -37,6 +38,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dml-beat": DML_BEAT,
     "dml-dtw": DML_DTW,
     "dml-euclidean": DML_EUCLIDEAN,
+    "joint": JOINT,
     "pclr": PCLR,
     "simclr": SIMCLR,
     "supervised-dml": SUPERVISED_DML,

@@ -7,6 +7,7 @@ archive, so that no patient is left out for having one ECG.
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hemometric.losses import multi_positive_info_nce
 from hemometric.objectives.objective import Batch, LossParts, Objective, See
@@ -15,18 +16,29 @@ from hemometric.settings import PretrainSettings
 
 
 def default_loss(see: See, batch: Batch, settings: PretrainSettings, rng: np.random.Generator) -> LossParts:
+    """`contrast_partners` of one random view of each ECG.
+
+    Args:
+        see: The model with its projection.
+        batch: Pairs: rows k and k + n / 2.
+        settings: `temperature` and `exclude_neighbors` are used.
+        rng: Not used: nothing but pairs and views is random here.
+    """
+    del rng
+    return contrast_partners(see(batch.view()), batch, settings)
+
+
+def contrast_partners(projections: Tensor, batch: Batch, settings: PretrainSettings) -> LossParts:
     """Contrast in which ECGs of a patient and the two ECGs of a pair are positives.
 
     With `exclude_neighbors`, ECGs that are neighbours of each other but no positives are no negatives either: they may
     well be alike.
 
     Args:
-        see: The model with its projection.
-        batch: Pairs: rows k and k + n / 2; one random view of each ECG is seen.
+        projections: (n, d), of the ECGs of the batch.
+        batch: Pairs: rows k and k + n / 2.
         settings: `temperature` and `exclude_neighbors` are used.
-        rng: Not used: nothing but pairs and views is random here.
     """
-    del rng
     n, codes = len(batch.rows), batch.patient_codes
     partner = (np.arange(n) + n // 2) % n
     positives = codes[:, None] == codes[None, :]
@@ -35,7 +47,6 @@ def default_loss(see: See, batch: Batch, settings: PretrainSettings, rng: np.ran
     if settings.exclude_neighbors and batch.neighbors is not None:
         near = (batch.neighbors[batch.rows][:, :, None] == batch.rows).any(axis=1)
         excluded = (near | near.T) & ~positives
-    projections = see(batch.view())
     loss = multi_positive_info_nce(
         projections,
         torch.from_numpy(positives).to(projections.device),

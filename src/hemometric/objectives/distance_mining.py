@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hemometric.distances import DISTANCES, whiten_independent
 from hemometric.distances.representations import BEAT_RATE_HZ, to_beats, to_features
@@ -111,19 +112,38 @@ def mined_triplet_loss(
     *,
     distance: str,
 ) -> LossParts:
+    """`triplets_by_distance` of the ECGs as they are, since those are what is near or far.
+
+    Args:
+        see: The model without projection.
+        batch: ECGs, each once.
+        settings: As there.
+        rng: Draws the negatives.
+        distance: What "nearest" means, unless the settings say otherwise.
+    """
+    return triplets_by_distance(see(batch.independent), batch, settings, rng, distance=distance)
+
+
+def triplets_by_distance(
+    embeddings: Tensor,
+    batch: Batch,
+    settings: PretrainSettings,
+    rng: np.random.Generator,
+    *,
+    distance: str,
+) -> LossParts:
     """Triplet loss on squared distances: the positive is the nearest other ECG of the batch, the negative a far one.
 
     Distances are taken between the ECGs as prepared, over all leads together: strips at `dtw_rate_hz`, typical beats or
     measured features. ECGs without a typical beat take no part where beats are compared, and are counted.
 
     Args:
-        see: The model without projection; it sees the ECGs as they are.
-        batch: ECGs.
+        embeddings: (n, d), of the ECGs of the batch.
+        batch: ECGs, each once.
         settings: `distance`, `dtw_rate_hz`, `band_ms`, `n_farthest` and `margin` are used.
         rng: Draws the negatives.
         distance: What "nearest" means, unless the settings say otherwise.
     """
-    embeddings = see(batch.independent)
     name = settings.distance or distance
     compared = _COMPARISONS[name].prepare(batch, settings)
     facts = {"n_without_beat": float(len(batch.rows) - len(compared.places))}
