@@ -114,11 +114,9 @@ def finetune(
     write_splits(out / "splits.csv", store)
     write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
     write_members(out, [fitted.model for fitted in members])
-    sentences = [
-        *(_fit_sentence(fitted, settings) for fitted in members),
-        *calibration.sentences(contract.targets[0].unit),
-    ]
-    sentences += _leak(store, source)
+    prefixes = [f"Member {number}: " for number in range(1, len(members) + 1)] if len(members) > 1 else [""]
+    sentences = [prefix + _fit_sentence(fitted, settings) for prefix, fitted in zip(prefixes, members, strict=True)]
+    sentences += [*calibration.sentences(contract.targets[0].unit), *_leak(store, source)]
     counts: dict[str, tuple[int, int]] = {role: chosen.counts for role, chosen in labels.items()}
     card = finetuning_card(settings, contract, source=_source_name(source), counts=counts, fit=sentences)
     write_whole(out / "card.md", card.encode())
