@@ -34,4 +34,4 @@ def test_the_papers_recipe_is_that_of_the_paper():
 
 def test_the_command_line_names_all_of_them():
     (option,) = get_type_hints(pretrain, include_extras=True)["objective"].__metadata__
-    assert set(re.findall(r"[a-z]+(?:-[a-z]+)*", option.help)) - {"or", "with", "labels"} == set(OBJECTIVES)
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)*", option.help)) - {"by", "labels"} == set(OBJECTIVES)

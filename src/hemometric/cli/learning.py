@@ -26,7 +26,7 @@ def pretrain(
     objective: Annotated[
         str,
         typer.Option(
-            help="default, pclr, simclr, clocs, tfc, dml-beat, dml-dtw, dml-euclidean; with labels joint, supervised-dml."
+            help="default, pclr, simclr, clocs, tfc, dml-beat, dml-dtw, dml-euclidean; by labels joint, supervised-dml"
         ),
     ] = "pclr",
     config: ConfigOption = None,
