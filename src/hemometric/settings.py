@@ -109,8 +109,8 @@ class PretrainSettings(Frozen):
         dtw_rate_hz: Rate at which strips are compared in a batch.
         band_ms: Half width of the Sakoe-Chiba band; None: a tenth of what is compared (1 s of a strip).
         pair_memory_mib: Room to remember distances of pairs from batch to batch, 12 bytes each.
-        neighbors: For `default`, partners of patients with one ECG: nearest over the archive by a distance that it can
-            be mined by, "embedding" (from the first refresh on), or "none" (then another view of the ECG itself).
+        neighbors: For `default` and `joint`, partners of patients with one ECG: nearest over the archive by a distance
+            that it can be mined by, "embedding" (from the first refresh on), or "none" (then another view of itself).
         n_neighbors: The partner is one of so many nearest training ECGs of other patients.
         refresh_epochs: Neighbours are found anew by the embedding after so many rounds of the data; None: never.
         exclude_neighbors: ECGs of a batch that are neighbours of each other are no negatives.

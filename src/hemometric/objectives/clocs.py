@@ -22,6 +22,8 @@ def clocs_loss(see: See, batch: Batch, settings: PretrainSettings, rng: np.rando
     made of eight. So a view of one lead holds that independent lead and zeros in the others (with I or II, the limb
     leads that are made of it), and a step looks at `clocs_leads` of the eight, the same for all of its ECGs, to bound
     the cost. Each view has a random view (noise, gain) of its own, which the paper has not; the halves are cut before.
+    After cmlc and cmsmlc the batch norms hold the means of single leads, not of the twelve that are read from then on:
+    such an encoder is better fine-tuned than frozen.
 
     Args:
         see: The model with its projection.

@@ -95,7 +95,8 @@ class _Halves:
     """One half of the pairs begins with an ECG that has a label, the other is of patients without.
 
     Attributes:
-        labeled: Rows with a label; drawn in rounds of their own, so that they come again and again.
+        labeled: Rows with a label; drawn in rounds of their own, so that they come again and again. Where they do not
+            fill the half of a step, all of them are in it once, and the step is smaller.
         patients: For each of them, all training rows of its patient.
         unlabeled: Training rows of each patient without a label; where there is none, all pairs are labeled.
     """
