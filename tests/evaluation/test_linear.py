@@ -6,8 +6,9 @@ from scipy.special import expit
 from sklearn.linear_model import Ridge
 
 from hemometric.evaluation.classification import auroc
-from hemometric.evaluation.linear import FOLDS, LinearModel, constant_curves, fit_linear
+from hemometric.evaluation.linear import LinearModel, constant_curves, fit_linear
 from hemometric.targets import TARGETS
+from hemometric.training.labelled import FOLDS
 
 EVENTS = TARGETS["mpcwp"].events
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hemometric.encoders import build_encoder
-from hemometric.settings import FinetuneSettings
-from hemometric.training.batches import PreparedEcgs
+from hemometric.settings import FinetuneSettings, ViewSettings
+from hemometric.training.batches import PreparedEcgs, derive_all
 from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.fitting import LabelledData, fit
 from hemometric.training.labelled import choose_labels
@@ -17,6 +17,7 @@ from hemometric.training.members import Estimator
 from hemometric.training.runs import Heads
 
 CPU = torch.device("cpu")
+STILL = ViewSettings(crop_s=None, gain_sd=0, lead_gain_sd=0, noise_mv=0, lead_dropout_ecgs=0)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +101,14 @@ def test_a_linear_head_starts_from_ridge(start, tmp_path):
 
 
 def linear(start):
+    """With linear heads, and with batch norms that have seen ECGs, as those of a pretrained encoder have."""
     model, data, contract = start
     target = contract.targets[0].model_copy(update={"head": "linear"})
-    heads = Heads(target, embedding_dim=128)
-    return Estimator(copy.deepcopy(model.encoder), heads), data, contract.model_copy(update={"targets": (target,)})
+    heads, encoder = Heads(target, embedding_dim=128), copy.deepcopy(model.encoder).train()
+    with torch.no_grad():
+        for _ in range(30):
+            encoder(derive_all(data.ecgs.take(data.train.rows, device=CPU)))
+    return Estimator(encoder.eval(), heads), data, contract.model_copy(update={"targets": (target,)})
 
 
 def test_a_probe_is_the_ridge_fit_and_takes_no_step(start, tmp_path):
@@ -126,7 +131,8 @@ def test_fine_tuning_after_a_probe_is_kept_only_where_validation_gains(start, tm
     assert worse.progress.best_loss == probe.progress.best_loss
     same = {key: torch.equal(value, probe.model.state_dict()[key]) for key, value in worse.model.state_dict().items()}
     assert all(same.values())
-    better = fitted(linear(start), tmp_path / "better", **asked, learning_rates=(3e-4,), n_steps=60)
+    asked |= {"views": STILL, "n_steps": 60, "patience": None}
+    better = fitted(linear(start), tmp_path / "better", **asked, learning_rates=(3e-4,))
     assert better.learning_rate == 3e-4
     assert better.progress.best_loss < probe.progress.best_loss
     assert moved(linear(start), better)["encoder.embed.weight"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hemometric.errors import LabelError, TrainingError
-from hemometric.training.labelled import choose_labels, label_table, table_fingerprint
+from hemometric.training.labelled import FOLDS, assign_folds, choose_labels, label_table, table_fingerprint
 
 
 def choose(store, n_labels=None, seed=0, target="mpcwp"):
@@ -60,3 +60,15 @@ def test_the_table_has_the_columns_of_the_contract_and_a_fingerprint(labelled_st
     assert table_fingerprint(table) != table_fingerprint(other)
     again = label_table(labelled_store, choose(labelled_store), target="mpcwp")
     assert table_fingerprint(table) == table_fingerprint(again)
+
+
+def test_folds_are_of_patients_and_of_even_size_whatever_the_order():
+    patients = np.array([f"p{number % 23}" for number in range(100)])
+    folds = assign_folds(patients, seed=0)
+    assert set(folds) == set(range(FOLDS))
+    assert all(len(set(folds[patients == patient])) == 1 for patient in np.unique(patients))
+    sizes = [len(np.unique(patients[folds == fold])) for fold in range(FOLDS)]
+    assert max(sizes) - min(sizes) <= 1
+    order = np.random.default_rng(1).permutation(100)
+    assert np.array_equal(assign_folds(patients[order], seed=0), folds[order])
+    assert not np.array_equal(assign_folds(patients, seed=1), folds)

@@ -16,24 +16,35 @@ def labelled(n: int, seed: int):
     return torch.from_numpy(x).float(), 15 + 4 * (x[:, 0] - 3) / 0.01 * 0.5 + rng.normal(size=n)
 
 
-def heads(kind: str) -> Heads:
+def heads(kind: str, *, width: int = 16) -> Heads:
     contract = TargetContract(
         name="mpcwp", unit="mmHg", label_mean=15.0, label_sd=3.0, events=("mpcwp>15", "mpcwp>18"), head=kind
     )
-    return Heads(contract, embedding_dim=16).eval()
+    return Heads(contract, embedding_dim=width).eval()
 
 
-def test_the_head_says_what_the_best_ridge_model_says():
-    train, validation, test = labelled(80, 0), labelled(40, 1), labelled(30, 2)
-    started = heads("linear")
-    start_from_ridge(started, target="mpcwp", train=train, validation=validation)
+def best_of_scikit_learn(train, validation, folds):
+    """The penalty of least squared error over validation and held-out folds, one model after the other."""
     mean, sd = train[0].numpy().mean(0), train[0].numpy().std(0)
-    best = np.inf
+    x, y = (train[0].numpy() - mean) / sd, train[1]
+    best = np.inf, None
     for penalty in 10.0 ** np.arange(-1, 5.1, 0.5):
-        model = Ridge(penalty, fit_intercept=False).fit((train[0].numpy() - mean) / sd, train[1] - 15)
-        error = np.mean((model.predict((validation[0].numpy() - mean) / sd) + 15 - validation[1]) ** 2)
-        if error < best:
-            best, expected = error, model.predict((test[0].numpy() - mean) / sd) + 15
+        model = Ridge(penalty, fit_intercept=False).fit(x, y - 15)
+        error = np.sum((model.predict((validation[0].numpy() - mean) / sd) + 15 - validation[1]) ** 2)
+        for fold in range(folds.max() + 1) if folds.max() else ():
+            inside = folds != fold
+            error += np.sum((Ridge(penalty).fit(x[inside], y[inside]).predict(x[~inside]) - y[~inside]) ** 2)
+        if error < best[0]:
+            best = error, lambda z, model=model: model.predict((z.numpy() - mean) / sd) + 15
+    return best[1]
+
+
+@pytest.mark.parametrize("n_folds", [1, 5])
+def test_the_head_says_what_the_best_ridge_model_says(n_folds: int):
+    train, validation, test = labelled(80, 0), labelled(40, 1), labelled(30, 2)
+    started, folds = heads("linear"), np.arange(80) % n_folds
+    start_from_ridge(started, target="mpcwp", train=train, validation=validation, folds=folds)
+    expected = best_of_scikit_learn(train, validation, folds)(test[0])
     with torch.no_grad():
         estimates, logits = started(test[0])
     assert np.allclose(estimates.numpy(), expected, atol=0.01)
@@ -41,6 +52,22 @@ def test_the_head_says_what_the_best_ridge_model_says():
         assert np.array_equal(logits[:, column].numpy() > 0, estimates.numpy() > threshold)
 
 
+def test_few_validation_labels_do_not_choose_alone():
+    """Two validation ECGs that chance to fit a wild model; the training labels hold against them."""
+    rng = np.random.default_rng(4)
+    x, y = torch.from_numpy(rng.normal(size=(60, 40))).float(), 15 + rng.normal(size=60)
+    wild = np.linalg.lstsq(x.numpy() - x.numpy().mean(0), y - y.mean(), rcond=None)[0]
+    lucky = torch.from_numpy(rng.normal(size=(2, 40))).float()
+    validation = lucky, lucky.numpy() @ wild + 15
+    sizes = []
+    for folds in (np.zeros(60, dtype=np.intp), np.arange(60) % 5):
+        started = heads("linear", width=40)
+        start_from_ridge(started, target="mpcwp", train=(x, y), validation=validation, folds=folds)
+        sizes.append(float(started.regression.layers[0].weight.detach().norm()))
+    assert sizes[1] < 0.5 * sizes[0]
+
+
 def test_a_head_with_hidden_layers_is_refused():
+    train = labelled(20, 0)
     with pytest.raises(ValueError, match="linear"):
-        start_from_ridge(heads("mlp"), target="mpcwp", train=labelled(20, 0), validation=labelled(20, 1))
+        start_from_ridge(heads("mlp"), target="mpcwp", train=train, validation=train, folds=np.arange(20) % 5)

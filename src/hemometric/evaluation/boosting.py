@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.ensemble import GradientBoostingRegressor
 
 from hemometric.evaluation.classification import happened
-from hemometric.evaluation.linear import LogisticCurve, apply_curve, assign_folds, design, fit_curve
+from hemometric.evaluation.linear import LogisticCurve, apply_curve, design, fit_curve
 from hemometric.evaluation.predictions import FloatArray
 from hemometric.targets import Event
 from hemometric.training.hand_features import centre_and_spread
+from hemometric.training.labelled import assign_folds
 
 MOST_TREES, DEPTH, LEAST_LEAF = 150, 3, 10
 LEARNING_RATE, SUBSAMPLE, INPUT_SHARE = 0.05, 0.5, 0.2

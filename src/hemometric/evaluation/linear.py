@@ -15,11 +15,10 @@ from hemometric.evaluation.classification import happened
 from hemometric.evaluation.predictions import BoolArray, FloatArray
 from hemometric.targets import Event
 from hemometric.training.hand_features import CLIP, centre_and_spread
+from hemometric.training.labelled import assign_folds
 
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(-2, 5.1, 0.5))
 """Penalties that are tried, per standardised input."""
-
-FOLDS = 5
 
 
 class LogisticCurve(BaseModel):
@@ -134,13 +133,6 @@ def _ridge(columns: FloatArray, measured: FloatArray) -> tuple[FloatArray, Float
     shrink = s / (s**2 + np.array(ALPHAS)[:, None])
     weights: FloatArray = (shrink * (u.T @ (measured - mean))) @ vt
     return weights, mean - weights @ centre
-
-
-def assign_folds(patient_ids: NDArray[np.str_], *, seed: int) -> NDArray[np.intp]:
-    """The fold of each ECG, shape (n,), from 0; a patient is in one fold, whatever the order of the ECGs."""
-    names, patients = np.unique(patient_ids, return_inverse=True)
-    order = np.random.default_rng([seed, names.size]).permutation(names.size)
-    return (order % min(FOLDS, names.size))[patients]
 
 
 def fit_curve(events: BoolArray, estimate: FloatArray) -> LogisticCurve:

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.linear_model import LogisticRegression
 
 from hemometric.evaluation.classification import happened
-from hemometric.evaluation.linear import LogisticCurve, apply_curve, assign_folds, design
+from hemometric.evaluation.linear import LogisticCurve, apply_curve, design
 from hemometric.evaluation.predictions import BoolArray, FloatArray
 from hemometric.targets import Event
 from hemometric.training.hand_features import centre_and_spread
+from hemometric.training.labelled import assign_folds
 
 STRENGTHS = tuple(float(strength) for strength in 10.0 ** np.arange(-4, 0.1, 0.5))
 """Inverse penalties that are tried, per standardised input."""

@@ -19,7 +19,7 @@ from hemometric.training.device import autocast
 from hemometric.training.files import write_whole
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import FeatureTable
-from hemometric.training.labelled import LabelledEcgs
+from hemometric.training.labelled import LabelledEcgs, assign_folds
 from hemometric.training.layer_rates import layer_factors, shortened_steps
 from hemometric.training.loop import Progress, Schedule, Task, optimise
 from hemometric.training.members import Estimator
@@ -105,6 +105,7 @@ def fit(
             target=settings.target,
             train=(train, data.train.values),
             validation=(validation, data.validation.values),
+            folds=assign_folds(data.train.patients, seed=settings.seed),
         )
     fitted = []
     if settings.method != "finetune":

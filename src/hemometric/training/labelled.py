@@ -19,6 +19,7 @@ from hemometric.training.randomness import Purpose, numpy_rng
 
 Role = Literal["train", "validation", "calibration"]
 ROLES: tuple[Role, ...] = ("train", "validation", "calibration")
+FOLDS = 5
 _MIN_TRAIN, _MIN_VALIDATION = 8, 2
 
 
@@ -90,6 +91,13 @@ def _check_enough(chosen: Mapping[Role, LabelledEcgs], *, store: Store, target: 
             )
     if np.ptp(chosen["train"].values) == 0:
         raise TrainingError(f"{store.path}: all training labels of {target} are {chosen['train'].values[0]:g}")
+
+
+def assign_folds(patient_ids: NDArray[np.str_], *, seed: int) -> NDArray[np.intp]:
+    """The fold of each ECG, shape (n,), from 0; a patient is in one fold, whatever the order of the ECGs."""
+    names, patients = np.unique(patient_ids, return_inverse=True)
+    order = np.random.default_rng([seed, names.size]).permutation(names.size)
+    return (order % min(FOLDS, names.size))[patients]
 
 
 def label_table(store: Store, chosen: Mapping[Role, LabelledEcgs], *, target: str) -> pa.Table:

@@ -13,11 +13,17 @@ LOGISTIC_PER_NORMAL = 1.702
 _PENALTIES = 10.0 ** np.arange(-1, 5.1, 0.5)
 
 Labelled = tuple[Tensor, NDArray[np.float64]]
-"""Embeddings (n, d) and labels (n,) in the target's unit."""
+"""What the heads read, (n, d), and labels (n,) in the target's unit."""
+Matrix = NDArray[np.float64]
 
 
-def start_from_ridge(heads: Heads, *, target: str, train: Labelled, validation: Labelled) -> None:
-    """Set linear heads to the ridge fit on standardised embeddings whose penalty validation chooses.
+def start_from_ridge(
+    heads: Heads, *, target: str, train: Labelled, validation: Labelled, folds: NDArray[np.intp]
+) -> None:
+    """Set linear heads to the ridge fit on standardised inputs with the penalty of least squared error.
+
+    That error is summed over the validation labels and, out of fold, over the training labels: where labels are few,
+    the validation labels alone choose by luck.
 
     The logit of an event starts as that of a normal distribution around the estimate, with the SD of the validation
     residuals, beyond the event's threshold.
@@ -26,7 +32,8 @@ def start_from_ridge(heads: Heads, *, target: str, train: Labelled, validation: 
         heads: Of kind "linear"; changed in place.
         target: What they estimate.
         train: Fitted to.
-        validation: Chooses the penalty by its mean squared error.
+        validation: Has a part in the choice of the penalty, and gives the residual SD.
+        folds: (n,) of the training ECGs, from 0; a patient is in one fold. With one fold validation chooses alone.
 
     Raises:
         ValueError: The heads are not linear.
@@ -40,8 +47,9 @@ def start_from_ridge(heads: Heads, *, target: str, train: Labelled, validation: 
     z, y = (x - mean) / sd, (train[1] - label_mean) / label_sd
     z_validation = (validation[0].double().cpu().numpy() - mean) / sd
     y_validation = (validation[1] - label_mean) / label_sd
-    fits = [np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ y) for penalty in _PENALTIES]
-    best = min(fits, key=lambda w: float(np.mean((z_validation @ w - y_validation) ** 2)))
+    fits = _ridge(z, y)
+    errors = np.sum((fits @ z_validation.T - y_validation) ** 2, axis=1) + _out_of_fold(z, y, folds)
+    best = fits[int(np.argmin(errors))]
     residual_sd = max(float(np.sqrt(np.mean((z_validation @ best - y_validation) ** 2))), 1e-3)
     weights, bias = best / sd, -float(best / sd @ mean)
     events = find_target(target).events
@@ -53,3 +61,20 @@ def start_from_ridge(heads: Heads, *, target: str, train: Labelled, validation: 
         layer.bias.copy_(torch.tensor([bias]))
         event_layer.weight.copy_(torch.from_numpy(slopes[:, None] * weights))
         event_layer.bias.copy_(torch.from_numpy(slopes * (bias - thresholds)))
+
+
+def _ridge(z: Matrix, y: Matrix) -> Matrix:
+    """Weights (n_penalties, d) for inputs and labels around zero."""
+    return np.stack([np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ y) for penalty in _PENALTIES])
+
+
+def _out_of_fold(z: Matrix, y: Matrix, folds: NDArray[np.intp]) -> Matrix:
+    """Sum of squared errors of each penalty over ECGs that it was not fitted to, (n_penalties,)."""
+    errors = np.zeros(len(_PENALTIES))
+    for fold in np.unique(folds) if folds.max() > 0 else ():
+        inside = folds != fold
+        centre = y[inside].mean()
+        said = _ridge(z[inside] - z[inside].mean(axis=0), y[inside] - centre)
+        held_out = (z[~inside] - z[inside].mean(axis=0)) @ said.T + centre
+        errors += np.sum((held_out - y[~inside, None]) ** 2, axis=0)
+    return errors
