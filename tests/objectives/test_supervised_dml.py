@@ -65,8 +65,17 @@ def test_the_paper_s_triplets_are_label_nearest_and_label_farthest(labeled_batch
 
 def test_negatives_of_the_same_patient_are_counted(labeled_batch, embeddings):
     one = dataclasses.replace(labeled_batch, patient_codes=np.zeros(12, dtype=np.int64))
-    assert loss_of(one, embeddings).facts["n_same_patient_negatives"] == 12
     assert loss_of(one, embeddings, event="mpcwp>15", miner="batch-hard").facts["n_same_patient_negatives"] == 12
+
+
+def test_the_positive_by_label_is_of_another_patient(labeled_batch, embeddings):
+    """Where the two ECGs of a patient have one label they would be the positives of each other."""
+    values = 5.0 + 3.0 * (np.arange(12) % 6)
+    of_visits = dataclasses.replace(labeled_batch, labels=dataclasses.replace(labeled_batch.labels, values=values))
+    assert loss_of(of_visits, embeddings).facts["n_same_patient_positives"] == 0
+    alone = dataclasses.replace(labeled_batch, patient_codes=np.zeros(12, dtype=np.int64))
+    parts = loss_of(alone, embeddings)
+    assert (float(parts.loss.detach()), parts.facts["n_anchors"]) == (0.0, 0.0)
 
 
 def test_losses_on_whole_batches_see_the_labels(labeled_batch, embeddings):

@@ -57,8 +57,10 @@ class _Known(NamedTuple):
 def supervised_dml_loss(see: See, batch: Batch, settings: PretrainSettings, rng: np.random.Generator) -> LossParts:
     """A metric loss on labels: those of the target, or with `event` the classes of an event.
 
-    Triplet, margin and angular (with n-pair) take triplets: for the target the positive is the nearest in label and the
-    negative farther in label (`n_farthest` 1: the farthest, as in the paper); for classes they are mined by `miner`.
+    Triplet, margin and angular (with n-pair) take triplets: for the target the positive is the nearest in label, of
+    another patient, and the negative farther in label (`n_farthest` 1: the farthest, as in the paper). The ECGs of one
+    catheterisation have one label: as positives of each other they would teach whose they are instead of the pressure,
+    in most triplets of an archive with several a patient. For the classes of an event `miner` mines.
     The angular loss keeps each pair away from all ECGs that are farther in label than its positive. Negatives are of
     another patient where there is one, else counted. "rnc" and "log-ratio" take all labels, "supcon" all classes.
 
@@ -112,7 +114,13 @@ def _mine(
 ) -> tuple[Triplets, MiningCounts]:
     codes = known.patient_codes
     if settings.event is None:
-        return mine_by_label(known.values, n_farthest=settings.n_farthest, patient_codes=codes, rng=rng)
+        return mine_by_label(
+            known.values,
+            n_farthest=settings.n_farthest,
+            patient_codes=codes,
+            same_patient_positives=False,
+            rng=rng,
+        )
     apart = _distances(embeddings, settings)
     if settings.miner == "semi-hard":
         return mine_semi_hard(apart, known.values, margin=settings.margin, patient_codes=codes, rng=rng)
