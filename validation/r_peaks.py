@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import neurokit2
 import numpy as np
@@ -29,7 +30,7 @@ TOLERANCE_S = 0.075
 MARGIN_S = 0.3
 _FOLDERS = ("ptbxl", "ptbdb", "challenge2021")
 _REFERENCE_HZ = 250.0
-_LEADS = ("II", "V2", "V5")
+REFERENCE_LEADS = ("II", "V2", "V5")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,7 @@ class Marked:
         agreed: Those on which both programs agree in at least one lead.
         n_leads: Shape of `agreed`: in how many leads.
         agreed_in_ii: Those on which they agree in lead II.
+        marks: Lead -> all that neurokit2 and that XQRS mark in it.
     """
 
     ecg: Ecg
@@ -49,6 +51,7 @@ class Marked:
     agreed: Seconds
     n_leads: NDArray[np.int64]
     agreed_in_ii: Seconds
+    marks: dict[str, tuple[Seconds, Seconds]]
 
     def beats(self, reference: str) -> Seconds:
         """The beats of a reference: "in lead II", "in any lead" or "in two leads"."""
@@ -90,9 +93,10 @@ def mark_one(ecg: Ecg) -> Marked:
     rate = ecg.sampling_rate_hz
     found = find_r_peaks(ecg.waveform, sampling_rate_hz=rate) / rate
     waveform = resample(ecg.waveform, from_hz=rate, to_hz=_REFERENCE_HZ)
-    in_leads = [_agree(waveform[LEADS.index(lead)]) for lead in _LEADS]
+    marks = {lead: _ask_others(waveform[LEADS.index(lead)]) for lead in REFERENCE_LEADS}
+    in_leads = [_agree(*marks[lead]) for lead in REFERENCE_LEADS]
     agreed, n_leads = _merge(in_leads)
-    return Marked(ecg, found, agreed, n_leads, in_leads[0])
+    return Marked(ecg, found, agreed, n_leads, in_leads[0], marks)
 
 
 def score(marked: list[Marked], *, reference: str, margin_s: float = MARGIN_S) -> Score:
@@ -106,12 +110,27 @@ def score(marked: list[Marked], *, reference: str, margin_s: float = MARGIN_S) -
     return Score(int(counts[1]), int(counts[3]), float(counts[0] / counts[1]), float(counts[2] / counts[3]))
 
 
-def disagreements(record: Marked, *, margin_s: float = MARGIN_S) -> tuple[Seconds, Seconds]:
-    """Return beats that are missed (agreed in two leads) and that nobody else has (agreed in none), in seconds."""
-    beats = record.beats("in two leads")
-    missed = beats[~_matched(beats, record.found) & _inside(beats, record, margin_s)]
-    extra = ~_matched(record.found, record.agreed) & _inside(record.found, record, margin_s)
-    return missed, record.found[extra]
+class Disagreements(NamedTuple):
+    """Beats of one record on which not everybody agrees, in seconds.
+
+    Attributes:
+        missed: Those on which both programs agree in a lead or more and that are not found.
+        in_one_lead: Found, and agreed in one lead only.
+        alone: Found, and agreed in none.
+    """
+
+    missed: Seconds
+    in_one_lead: Seconds
+    alone: Seconds
+
+
+def disagreements(record: Marked, *, margin_s: float = MARGIN_S) -> Disagreements:
+    """List the beats of a record that are not both found and agreed in two leads, without those near its ends."""
+    agreed, found = record.agreed, record.found
+    missed = agreed[~_matched(agreed, found) & _inside(agreed, record, margin_s)]
+    in_any, in_two = _matched(found, agreed), _matched(found, record.beats("in two leads"))
+    inside = _inside(found, record, margin_s)
+    return Disagreements(missed, found[in_any & ~in_two & inside], found[~in_any & inside])
 
 
 def main() -> None:
@@ -131,19 +150,25 @@ def main() -> None:
                 f"margin {margin_s:g} s, agreed {reference:12s}: sensitivity {got.sensitivity:.4f} "
                 f"of {got.n_reference:,}, positive predictivity {got.predictivity:.4f} of {got.n_found:,}"
             )
+    near_ends = sum(len(disagreements(record, margin_s=0.0).alone) for record in marked)
+    near_ends -= sum(len(disagreements(record).alone) for record in marked)
+    print(f"nearer to the ends than {MARGIN_S:g} s: {near_ends} found alone")
     for record in sorted(marked, key=_n_disagreements, reverse=True):
         if _n_disagreements(record) == 0:
             break
-        missed, extra = disagreements(record)
-        print(f"{record.ecg.ecg_id}: missed at {missed.round(2).tolist()} s, alone at {extra.round(2).tolist()} s")
+        note = ", ".join(
+            f"{kind.replace('_', ' ')} at {times.round(2).tolist()} s"
+            for kind, times in disagreements(record)._asdict().items()
+            if len(times)
+        )
+        print(f"{record.ecg.ecg_id}: {note}")
         if options.plots is not None:
             options.plots.mkdir(parents=True, exist_ok=True)
-            note = f"missed at {missed.round(2).tolist()} s, alone at {extra.round(2).tolist()} s"
             plot_ecg(replace(record.ecg, notes=(note,)), options.plots / f"{record.ecg.ecg_id}.png")
 
 
-def _agree(lead: Waveform) -> Seconds:
-    """The beats on which both programs agree in one lead (n,) at 250 Hz."""
+def _ask_others(lead: Waveform) -> tuple[Seconds, Seconds]:
+    """The beats that neurokit2 and that XQRS mark in one lead (n,) at 250 Hz."""
     signal, rate = lead.astype(np.float64), round(_REFERENCE_HZ)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -151,8 +176,11 @@ def _agree(lead: Waveform) -> Seconds:
         one = np.asarray(neurokit2.ecg_peaks(clean, sampling_rate=rate)[1]["ECG_R_Peaks"], dtype=np.float64)
         xqrs = wfdb.processing.XQRS(sig=signal, fs=rate)
         xqrs.detect(verbose=False)
-    other = np.asarray(xqrs.qrs_inds, dtype=np.float64) / rate
-    one /= rate
+    return one / rate, np.asarray(xqrs.qrs_inds, dtype=np.float64) / rate
+
+
+def _agree(one: Seconds, other: Seconds) -> Seconds:
+    """The beats that both have, halfway between their marks."""
     pairs = _pair(one, other)
     both: Seconds = 0.5 * (one[pairs[:, 0]] + other[pairs[:, 1]])
     return both
