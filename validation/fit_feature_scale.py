@@ -11,10 +11,10 @@ import numpy as np
 
 import hemometric
 from hemometric.distances import representations
+from hemometric.distances.representations import STRIP_BAND_HZ
 from hemometric.waveform import FEATURES, bandpass, describe
 
 RATE_HZ = 500.0
-BAND_HZ = (0.5, 40.0)
 _IQR_OF_NORMAL = 1.349
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     values = []
     for record in records:
         waveform = hemometric.read_ecg(record).waveform
-        filtered = bandpass(waveform, sampling_rate_hz=RATE_HZ, low_hz=BAND_HZ[0], high_hz=BAND_HZ[1])
+        filtered = bandpass(waveform, sampling_rate_hz=RATE_HZ, low_hz=STRIP_BAND_HZ[0], high_hz=STRIP_BAND_HZ[1])
         values.append(describe(filtered, sampling_rate_hz=RATE_HZ))
     low, middle, high = np.nanpercentile(np.array(values), [25, 50, 75], axis=0)
     spread = (high - low) / _IQR_OF_NORMAL
@@ -35,7 +35,7 @@ def main() -> None:
     table = {name: [float(f"{m:.4g}"), float(f"{s:.4g}")] for name, m, s in zip(FEATURES, middle, spread, strict=True)}
     content = {
         "source": f"medians and interquartile ranges / {_IQR_OF_NORMAL} of {len(records)} records of PTB-XL 1.0.3 "
-        f"(Wagner et al. 2020, CC BY 4.0), {BAND_HZ[0]:g} to {BAND_HZ[1]:g} Hz",
+        f"(Wagner et al. 2020, CC BY 4.0), {STRIP_BAND_HZ[0]:g} to {STRIP_BAND_HZ[1]:g} Hz",
         "features": table,
     }
     out = Path(representations.__file__).with_name("feature_scale.json")

@@ -72,6 +72,15 @@ def test_features_are_in_robust_sds_and_limited(ecgs):
     assert 0.3 < np.median(np.abs(found)) < 1.5
 
 
+def test_noise_does_not_set_copies_of_an_ecg_as_far_apart_as_strangers(ecgs):
+    noise = 0.05 * np.random.default_rng(0).normal(size=(6, 8, ecgs.shape[2]))
+    noisy = ecgs + derive_leads(noise.astype(np.float32))
+    found, again = to_features(ecgs, 500.0)[:, 0], to_features(noisy, 500.0)[:, 0]
+    between = np.linalg.norm(found[:, None] - again[None], axis=2)
+    copies, strangers = np.diag(between), between[~np.eye(6, dtype=bool)]
+    assert np.median(copies) < 0.5 * np.median(strangers)
+
+
 def test_features_need_twelve_leads(ecgs):
     with pytest.raises(ValueError, match="twelve leads, got 8"):
         to_features(ecgs[:, :8], 500.0)

@@ -22,7 +22,7 @@ STRIP_RATE_HZ = 50.0
 """Rate at which whole strips are warped: distances rank as at the full rate (Spearman .99), at 1 % of the cost."""
 
 STRIP_BAND_HZ = (0.5, 40.0)
-"""Strips are filtered to this before they are compared: a wandering baseline is not morphology."""
+"""Strips are filtered to this before they are compared, and ECGs before they are measured."""
 
 LARGEST_DEVIATION = 6.0
 """A feature counts as no farther from the median than this many robust SDs, so that no artefact decides alone."""
@@ -81,17 +81,22 @@ def to_strips(waveforms: FloatArray, sampling_rate_hz: float, *, to_hz: float = 
     Returns:
         Shape (n, n_leads, n_samples at `to_hz`), mV.
     """
-    low_hz, high_hz = STRIP_BAND_HZ[0], min(STRIP_BAND_HZ[1], 0.45 * sampling_rate_hz)
-    filtered = bandpass(waveforms, sampling_rate_hz=sampling_rate_hz, low_hz=low_hz, high_hz=high_hz)
+    filtered = _filter(waveforms, sampling_rate_hz)
     return resample(filtered, from_hz=sampling_rate_hz, to_hz=min(to_hz, sampling_rate_hz))
+
+
+def _filter(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
+    low_hz, high_hz = STRIP_BAND_HZ[0], min(STRIP_BAND_HZ[1], 0.45 * sampling_rate_hz)
+    return bandpass(waveforms, sampling_rate_hz=sampling_rate_hz, low_hz=low_hz, high_hz=high_hz)
 
 
 def to_features(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
     """Measure each ECG (`hemometric.waveform.describe`), each feature in robust SDs from its median in recorded ECGs.
 
-    Medians and SDs (interquartile range / 1.349) are those of PTB-XL's records 1 to 500 (Wagner et al. 2020, CC BY
-    4.0; `python -m validation.fit_feature_scale`), so the distance of two ECGs does not depend on a third. What cannot
-    be measured (P in atrial fibrillation) counts as the median.
+    They are measured after filtering to `STRIP_BAND_HZ`: in unfiltered ECGs noise alone can set two copies of one as
+    far apart as strangers. Medians and SDs (interquartile range / 1.349) are those of PTB-XL's records 1 to 500 (Wagner et
+    al. 2020, CC BY 4.0; `python -m validation.fit_feature_scale`), so the distance of two ECGs does not depend on a
+    third. What cannot be measured (P in atrial fibrillation) counts as the median.
 
     Args:
         waveforms: Shape (n, 12, n_samples), mV, leads in the order of `hemometric.ecg.LEADS`.
@@ -106,7 +111,8 @@ def to_features(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
     if waveforms.shape[1:2] != (12,):
         raise ValueError(f"features are measured in twelve leads, got {waveforms.shape[1]}")
     centre, spread = _load_scale()
-    measured = describe_batch(waveforms, sampling_rate_hz=sampling_rate_hz)
+    filtered = _filter(waveforms, sampling_rate_hz)
+    measured = describe_batch(filtered, sampling_rate_hz=sampling_rate_hz)
     silent = np.flatnonzero(np.isnan(measured).all(axis=1))
     if len(silent):
         raise ValueError(f"ECG {silent[0]} has no typical beat to measure")
