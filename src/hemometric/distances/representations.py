@@ -94,9 +94,9 @@ def to_features(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
     """Measure each ECG (`hemometric.waveform.describe`), each feature in robust SDs from its median in recorded ECGs.
 
     They are measured after filtering to `STRIP_BAND_HZ`: in unfiltered ECGs noise alone can set two copies of one as
-    far apart as strangers. Medians and SDs (interquartile range / 1.349) are those of PTB-XL's records 1 to 500 (Wagner et
-    al. 2020, CC BY 4.0; `python -m validation.fit_feature_scale`), so the distance of two ECGs does not depend on a
-    third. What cannot be measured (P in atrial fibrillation) counts as the median.
+    far apart as strangers. Medians and SDs (interquartile range / 1.349) are those of PTB-XL's records 1 to 500
+    (Wagner et al. 2020, CC BY 4.0; `python -m validation.fit_feature_scale`), so the distance of two ECGs does not
+    depend on a third. What cannot be measured (P in atrial fibrillation) counts as the median.
 
     Args:
         waveforms: Shape (n, 12, n_samples), mV, leads in the order of `hemometric.ecg.LEADS`.
