@@ -1,0 +1,106 @@
+"""What a page says about its study besides the numbers: how it is to be read, and how it was made."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hemometric.store import SPLITS, Store
+from hemometric.study.cells import Workshop
+from hemometric.study.labels import VALIDATION_SHARE, KnownLabels
+from hemometric.study.models import needs_labels
+from hemometric.study.page import Facts
+from hemometric.study.plan import Shown, StudyPlan
+from hemometric.study.settings import StudySettings, pretrain_settings
+from hemometric.training.files import read_json
+from hemometric.training.runs import SETTINGS
+
+
+def describe_study(workshop: Workshop, plan: StudyPlan, store: Store, *, command: str) -> Facts:
+    """Gather what the page of a finished study says about it.
+
+    Args:
+        workshop: Of the study.
+        plan: Its work, all done.
+        store: Its ECGs.
+        command: What the page says that it was made with.
+    """
+    study = workshop.study
+    made_with = read_json(workshop.out / plan.cells[0].folder / SETTINGS)
+    versions = ", ".join(f"{name} {number}" for name, number in made_with["versions"].items())
+    lines = {
+        "Command": command or "the Python function run_study",
+        "Software": versions,
+        "Source": f"commit {made_with['git_commit']}" if made_with["git_commit"] else "an installed package",
+        "ECGs": _describe_store(study, store),
+        "Patients": _describe_splits(store),
+        "Seeds": ", ".join(map(str, study.seeds)),
+    }
+    for shown in plan.shown:
+        lines[f"Labels: {shown.panel}, {shown.target}, {shown.budget}"] = _describe_labels(shown, store, study.seeds[0])
+    if plan.pretrainings:
+        lines["Pretraining"] = _describe_pretraining(study, plan)
+    lines["Intervals"] = (
+        f"95 %, percentiles of {study.n_bootstrap:,} bootstrap resamples of test patients (seed "
+        f"{study.bootstrap_seed}); a mean over seeds is taken within each resample"
+    )
+    lines["Numbers"] = "results.parquet and paired.parquet, beside this page, hold all of them in full precision"
+    return Facts(study.title, store.simulated, lines, tuple(_notes(study)))
+
+
+def _notes(study: StudySettings) -> Iterator[str]:
+    n = len(study.seeds)
+    yield (
+        f"Intervals cover the choice of test patients, not the luck of training: that is what {n} seed{'s' * (n > 1)} "
+        "show, by their standard deviation under “Further tables”. They are not adjusted for the number of comparisons."
+    )
+    yield (
+        f"A budget of n labeled patients trains; a further n/{VALIDATION_SHARE} choose learning rate and stopping, "
+        f"and n/{VALIDATION_SHARE} calibrate probabilities. Subsets are nested and the same for all models of a seed; "
+        "the test patients are the same everywhere."
+    )
+    with_labels = [name for name in study.objectives if needs_labels(name)]
+    if with_labels:
+        yield f"Pretrained with the labels of each budget, anew for each: {', '.join(with_labels)}."
+    if "links" in study.panels:
+        yield (
+            "Linked labels are missing not at random: the sicker a patient, the likelier a catheter. Models that learn "
+            "from them see other patients than those that they are judged on."
+        )
+
+
+def _describe_store(study: StudySettings, store: Store) -> str:
+    said = f"{len(store):,} at {store.sampling_rate_hz:g} Hz, fingerprint {store.fingerprint[:16]}"
+    if not store.simulated:
+        return said
+    made = f"simulated, simulator version {store.simulator_version}"
+    if study.cohort is not None:
+        made += f", {study.cohort.n_patients:,} patients, seed {study.cohort.seed}, coupling {study.cohort.coupling:g}"
+    return f"{said} ({made})"
+
+
+def _describe_splits(store: Store) -> str:
+    patients, first = np.unique(np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_), return_index=True)
+    of_patient, of_ecg = store.splits()[first], store.splits()
+    counts = [f"{(of_patient == name).sum():,} {name} ({(of_ecg == name).sum():,} ECGs)" for name in SPLITS]
+    return f"{len(patients):,}: {', '.join(counts)}"
+
+
+def _describe_labels(shown: Shown, store: Store, seed: int) -> str:
+    labels = KnownLabels.read(store, shown.target, shown.panel).of_budget(shown.labels, seed=seed)
+    counts = []
+    for split, purpose in (("train", "train"), ("validation", "choose"), ("calibration", "calibrate")):
+        part = labels.of_split(split)
+        counts.append(f"{part.n_patients(split):,} patients ({len(part.rows):,} ECGs) to {purpose}")
+    return ", ".join(counts)
+
+
+def _describe_pretraining(study: StudySettings, plan: StudyPlan) -> str:
+    objectives = list(dict.fromkeys(one.objective for one in plan.pretrainings))
+    each = {name: pretrain_settings(study, name, seed=study.seeds[0]) for name in objectives}
+    usual = pretrain_settings(study, objectives[0], seed=study.seeds[0])
+    said = [f"encoder {usual.encoder} at {usual.sampling_rate_hz:g} Hz"]
+    passes: dict[int, list[str]] = {}
+    for name, settings in each.items():
+        passes.setdefault(settings.n_passes, []).append(name)
+    said += [f"{n:,} ECG passes of {', '.join(names)}" for n, names in passes.items()]
+    return "; ".join(said)

@@ -1,0 +1,109 @@
+"""What is compared: an objective with a use of its encoder, or a baseline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hemometric.errors import SettingsError
+from hemometric.evaluation import BASELINES
+from hemometric.evaluation.figures import BASELINE_TITLES
+from hemometric.objectives import OBJECTIVES
+from hemometric.settings import suggest
+from hemometric.study.settings import LabelSource, StudySettings, finetune_settings
+from hemometric.targets import find_target
+
+WITHOUT_ENCODER = ("mean", "demographics", "features")
+"""Baselines that have none."""
+
+_USE_TITLES = {
+    "finetune": "fine-tuned",
+    "probe": "linear probe",
+    "probe-then-finetune": "probed, then fine-tuned",
+}
+
+_PLAIN = (("none", "finetune"), ("random", "probe"))
+"""Baselines whose usual use goes without saying."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Model:
+    """One row of the tables.
+
+    Attributes:
+        objective: As the study names it.
+        use: What becomes of the encoder; empty for a baseline without one.
+    """
+
+    objective: str
+    use: str
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether an encoder is pretrained for it."""
+        return self.objective not in BASELINES
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it."""
+        name = BASELINE_TITLES.get(self.objective, self.objective)
+        if self.objective in WITHOUT_ENCODER or (self.objective, self.use) in _PLAIN:
+            return name
+        return f"{name}, {self.use_title}"
+
+    @property
+    def use_title(self) -> str:
+        """What a reader calls the use of the encoder."""
+        return _USE_TITLES.get(self.use, self.use)
+
+
+def needs_labels(objective: str) -> bool:
+    """Whether labels have a part in an objective, so that it is pretrained anew for every budget."""
+    return objective in OBJECTIVES and OBJECTIVES[objective].labels
+
+
+def check_names(study: StudySettings) -> None:
+    """Refuse objectives and targets that do not exist.
+
+    Raises:
+        SettingsError: One does not; the message names the nearest.
+    """
+    known = [*OBJECTIVES, *BASELINES]
+    for name in study.objectives:
+        if name not in known:
+            raise SettingsError(f"unknown objective {name!r}{suggest(name, known)}")
+    for name in study.targets:
+        find_target(name)
+
+
+def list_models(study: StudySettings, panel: LabelSource) -> list[Model]:
+    """The models of a panel, objectives as named, each with its uses.
+
+    Raises:
+        SettingsError: `none` or `random` has no use: one trains its encoder, the other must not.
+    """
+    models: list[Model] = []
+    for objective in study.objectives_of(panel):
+        uses = [""] if objective in WITHOUT_ENCODER else _uses_of(study, objective)
+        models.extend(Model(objective, use) for use in uses)
+    return models
+
+
+def find_counterpart(model: Model, versus: str, among: Sequence[Model]) -> Model | None:
+    """The model of another objective with which one is compared: that of the same use, else its first one."""
+    others = [other for other in among if other.objective == versus and versus != model.objective]
+    return next((other for other in others if other.use == model.use), others[0] if others else None)
+
+
+def _uses_of(study: StudySettings, objective: str) -> list[str]:
+    if objective not in ("none", "random"):
+        return list(study.uses)
+    wanted = objective == "random"
+    uses = [use for use in study.uses if _freezes(study, objective, use) == wanted]
+    if not uses:
+        needed = "freezes the encoder" if wanted else "trains the encoder"
+        raise SettingsError(f"the baseline {objective} needs a use that {needed}: add one to [uses]")
+    return uses
+
+
+def _freezes(study: StudySettings, objective: str, use: str) -> bool:
+    settings = finetune_settings(study, objective, use=use, target=study.targets[0], seed=0)
+    return settings.freeze or settings.method == "probe"
