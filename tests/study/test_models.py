@@ -1,0 +1,58 @@
+"""What is compared with what."""
+
+import pytest
+
+from hemometric.errors import SettingsError
+from hemometric.study.models import Model, check_names, find_counterpart, list_models, needs_labels
+
+
+def test_each_objective_has_each_use_and_each_baseline_those_that_fit_it(make_study):
+    models = list_models(make_study(), "truth")
+    assert models == [
+        Model("pclr", "finetune"),
+        Model("pclr", "probe"),
+        Model("none", "finetune"),
+        Model("random", "probe"),
+        Model("features", ""),
+        Model("mean", ""),
+    ]
+    assert len({model.title for model in models}) == len(models)
+    assert [model.pretrained for model in models] == [True, True, False, False, False, False]
+
+
+def test_a_panel_has_its_own_objectives(make_study):
+    assert [model.objective for model in list_models(make_study(), "links")] == ["pclr", "pclr", "features"]
+
+
+@pytest.mark.parametrize(
+    ("uses", "expected"),
+    [
+        ({"probe": {"method": "probe"}}, "none needs a use that trains"),
+        ({"all": {}}, "random needs a use that freezes"),
+    ],
+)
+def test_a_baseline_without_a_use_is_refused(make_study, uses, expected):
+    with pytest.raises(SettingsError, match=expected):
+        list_models(make_study(uses=uses), "truth")
+
+
+def test_an_unknown_objective_is_refused_with_the_nearest_one(make_study):
+    with pytest.raises(SettingsError, match=r"unknown objective 'pcrl', did you mean 'pclr'\?"):
+        check_names(make_study(objectives=["pcrl"], panels={"truth": {"budgets": [12]}}))
+
+
+def test_an_unknown_target_is_refused(make_study):
+    with pytest.raises(SettingsError, match="unknown target 'papm'"):
+        check_names(make_study(targets=["papm"]))
+
+
+def test_a_model_is_compared_with_the_one_of_the_same_use():
+    among = [Model("pclr", "finetune"), Model("simclr", "finetune"), Model("simclr", "probe"), Model("mean", "")]
+    assert find_counterpart(Model("pclr", "probe"), "simclr", among) == Model("simclr", "probe")
+    assert find_counterpart(Model("mean", ""), "simclr", among) == Model("simclr", "finetune")
+    assert find_counterpart(Model("simclr", "probe"), "simclr", among) is None
+    assert find_counterpart(Model("pclr", "probe"), "tfc", among) is None
+
+
+def test_objectives_without_labels_are_pretrained_once():
+    assert not any(needs_labels(name) for name in ("pclr", "dml-dtw", "simclr", "none", "features"))
