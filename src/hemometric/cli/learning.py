@@ -19,7 +19,7 @@ from hemometric.errors import ReadError
 from hemometric.progress import say
 
 
-@app.command(epilog="Example: hemometric pretrain archive --objective pclr --out runs/pclr --set n_passes=500000")
+@app.command(epilog="Example: hemometric pretrain archive --objective default --out runs/default --set n_passes=500000")
 def pretrain(
     store: StoreArgument,
     out: Annotated[Path, typer.Option(metavar="RUN")],
@@ -28,12 +28,12 @@ def pretrain(
         typer.Option(
             help="default, pclr, simclr, clocs, tfc, dml-beat, dml-dtw, dml-euclidean; by labels joint, supervised-dml"
         ),
-    ] = "pclr",
+    ] = "default",
     config: ConfigOption = None,
     settings: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Learn a representation of the store's ECGs without labels."""
+    """Learn a representation of the store's ECGs, without labels but for joint and supervised-dml."""
     need_torch("pretrain")
     from hemometric.settings import PretrainSettings, load_settings
     from hemometric.store import Store

@@ -14,16 +14,33 @@ SIMULATED = "**SIMULATED**: the weights were fitted to simulated patients. Nothi
 
 
 def pretraining_card(
-    settings: PretrainSettings, contract: ModelContract, progress: Progress, plan: PretrainingPlan
+    settings: PretrainSettings,
+    contract: ModelContract,
+    progress: Progress,
+    plan: PretrainingPlan,
+    *,
+    label_counts: Mapping[str, tuple[int, int]] | None = None,
 ) -> str:
-    """The card of a pretrained run, Markdown."""
+    """The card of a pretrained run, Markdown.
+
+    Args:
+        settings: Of the pretraining.
+        contract: Of the model.
+        progress: How it went.
+        plan: What was read.
+        label_counts: For each role, labelled ECGs and their patients; None where the objective reads no labels.
+    """
     rows = plan.train_rows
+    labels = "without labels"
+    if label_counts is not None:
+        seen = [f"{role}: {n:,} ECGs of {m:,} patients" for role, (n, m) in label_counts.items() if n]
+        labels = f"with labels of {settings.target} ({'; '.join(seen)})"
     best = "none: the validation split was too small, the last weights were kept"
     if progress.best_loss is not None:
         best = f"{progress.best_loss:.4f} at step {progress.best_step:,} of {progress.step:,} (these weights were kept)"
     lines = [
         f"- Objective: {settings.objective}",
-        f"- Trained on: {len(rows):,} ECGs of {len(np.unique(plan.patient_codes[rows])):,} patients, without labels",
+        f"- Trained on: {len(rows):,} ECGs of {len(np.unique(plan.patient_codes[rows])):,} patients, {labels}",
         f"- Left out: {plan.n_left_out:,} patients with one ECG",
         f"- Validation loss: {best}",
     ]

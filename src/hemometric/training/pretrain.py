@@ -116,8 +116,9 @@ def pretrain(
     write_splits(out / "splits.csv", store)
     if table is not None:
         write_whole(out / "label_subset.parquet", table_bytes(table))
-    card = pretraining_card(settings, contract, progress, plan)
-    write_whole(out / "card.md", _name_labels(card, chosen, settings).encode())
+    counts = None if chosen is None else {str(role): part.counts for role, part in chosen.items()}
+    card = pretraining_card(settings, contract, progress, plan, label_counts=counts)
+    write_whole(out / "card.md", card.encode())
     finish_run(out, contract)
 
 
@@ -242,15 +243,6 @@ def _make_labels(chosen: Mapping[Role, LabelledEcgs], target: str, *, n_ecgs: in
         values[part.rows] = part.values
     train = chosen["train"].values
     return Labels(target, values, mean=float(train.mean()), sd=float(train.std()))
-
-
-def _name_labels(card: str, chosen: Mapping[Role, LabelledEcgs] | None, settings: PretrainSettings) -> str:
-    """The card, which says "without labels", with the labels that there were."""
-    if chosen is None:
-        return card
-    seen = {role: part.counts for role, part in chosen.items() if part.counts[0]}
-    counts = (f"{role}: {n_ecgs:,} ECGs of {n_patients:,} patients" for role, (n_ecgs, n_patients) in seen.items())
-    return card.replace("without labels", f"with labels of {settings.target} ({'; '.join(counts)})")
 
 
 def _remember_distances(objective: Objective, settings: PretrainSettings) -> PairDistances | None:
