@@ -20,6 +20,11 @@ def test_each_objective_has_each_use_and_each_baseline_those_that_fit_it(make_st
     assert [model.pretrained for model in models] == [True, True, False, False, False, False]
 
 
+def test_what_is_different_for_a_baseline_does_not_change_which_uses_fit_it(make_study):
+    study = make_study(per_objective={"none": {"finetune": {"method": "finetune"}}})
+    assert [model.use for model in list_models(study, "truth") if model.objective == "none"] == ["finetune"]
+
+
 def test_a_panel_has_its_own_objectives(make_study):
     assert [model.objective for model in list_models(make_study(), "links")] == ["pclr", "pclr", "features"]
 
@@ -46,12 +51,14 @@ def test_an_unknown_target_is_refused(make_study):
         check_names(make_study(targets=["papm"]))
 
 
-def test_a_model_is_compared_with_the_one_of_the_same_use():
+def test_a_model_is_compared_with_the_one_of_the_same_use_and_with_the_first_of_a_baseline():
     among = [Model("pclr", "finetune"), Model("simclr", "finetune"), Model("simclr", "probe"), Model("mean", "")]
     assert find_counterpart(Model("pclr", "probe"), "simclr", among) == Model("simclr", "probe")
     assert find_counterpart(Model("mean", ""), "simclr", among) == Model("simclr", "finetune")
     assert find_counterpart(Model("simclr", "probe"), "simclr", among) is None
     assert find_counterpart(Model("pclr", "probe"), "tfc", among) is None
+    among += [Model("none", "finetune"), Model("none", "probe-then-finetune")]
+    assert find_counterpart(Model("pclr", "probe-then-finetune"), "none", among) == Model("none", "finetune")
 
 
 def test_objectives_without_labels_are_pretrained_once():

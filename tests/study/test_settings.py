@@ -34,11 +34,11 @@ def _write(tmp_path: Path, text: str) -> Path:
     return config
 
 
-def test_tables_are_put_over_each_other_the_nearer_to_the_use_the_later(tmp_path):
+def test_tables_are_put_over_each_other_that_of_the_objective_last(tmp_path):
     text = SMALLEST + (
         '[pretrain]\nn_passes = 100\nviews.crop_s = "none"\n[finetune]\nn_steps = 5\nweight_decay = 0.1\n'
         "[per_objective.pclr.pretrain]\nn_passes = 200\n[per_objective.pclr.finetune]\nn_steps = 6\n"
-        '[uses.probe]\nmethod = "probe"\nweight_decay = 0.3\n'
+        '[uses.probe]\nmethod = "probe"\nweight_decay = 0.3\nn_steps = 7\n'
     )
     study = load_study(_write(tmp_path, text))
     assert pretrain_settings(study, "pclr", seed=4).n_passes == 200

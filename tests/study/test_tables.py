@@ -6,7 +6,7 @@ from hemometric.study.models import Model
 from hemometric.study.plan import Search
 from hemometric.study.replicates import Measure
 from hemometric.study.results import EMBEDDING, Findings
-from hemometric.study.tables import overview_table, retrieval_table, section_tables
+from hemometric.study.tables import overview_table, retrieval_tables, section_tables
 
 
 def test_a_table_has_a_row_for_each_model_and_a_column_for_each_budget(findings, section):
@@ -58,8 +58,10 @@ def test_encoders_of_other_budgets_have_rows_of_their_own(section):
         {Model("pclr", EMBEDDING): free | neighbors, Model("joint", EMBEDDING): of_budget}, {("truth", "mpcwp"): 50}
     )
     searches = [Search("pclr", None, 0, shown, 0), Search("joint", None, 0, shown[:1], 100)]
-    table = retrieval_table(findings, searches, shown)
-    assert [row.title for row in table.rows] == ["pclr", "joint, pretrained with 100 labels"]
-    assert [entry.value for entry in table.rows[0].entries] == ["0.500"] * 6
-    assert [entry.value for entry in table.rows[1].entries] == ["0.250", "–", "–", "–", "0.250", "–"]
-    assert retrieval_table(findings, [], shown) is None
+    near, target = retrieval_tables(findings, searches, shown)
+    assert [row.title for row in near.rows] == ["pclr", "joint, pretrained with 100 labels"]
+    assert [entry.value for entry in near.rows[0].entries] == ["0.500"] * 4
+    assert [entry.value for entry in near.rows[1].entries] == ["0.250", "–", "–", "–"]
+    assert [entry.value for entry in target.rows[0].entries] == ["0.500"] * 2
+    assert [entry.value for entry in target.rows[1].entries] == ["0.250", "–"]
+    assert retrieval_tables(findings, [], shown) == []

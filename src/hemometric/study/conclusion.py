@@ -19,7 +19,7 @@ from hemometric.study.plan import StudyPlan
 from hemometric.study.results import Findings, gather, paired_table, results_table
 from hemometric.study.sections import Section
 from hemometric.study.settings import LabelSource
-from hemometric.study.tables import overview_table, retrieval_table, section_tables
+from hemometric.study.tables import overview_table, retrieval_tables, section_tables
 from hemometric.targets import find_target
 from hemometric.training.files import write_whole
 
@@ -49,7 +49,7 @@ def conclude(workshop: Workshop, plan: StudyPlan, *, command: str) -> Path:
     (out / FIGURES).mkdir()
     views = [_view(workshop, plan, findings, store, panel, labels) for panel, labels in judged.items()]
     first = [one for one in plan.shown if (one.panel, one.target) == next(iter(judged))]
-    retrieval = retrieval_table(findings, plan.searches(), first)
+    retrieval = retrieval_tables(findings, plan.searches(), first)
     write_pages(out, describe_study(workshop, plan, store, command=command), views, retrieval)
     return out / HTML
 

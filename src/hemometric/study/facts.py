@@ -7,10 +7,10 @@ import numpy as np
 from hemometric.store import SPLITS, Store
 from hemometric.study.cells import Workshop
 from hemometric.study.labels import VALIDATION_SHARE, KnownLabels
-from hemometric.study.models import needs_labels
+from hemometric.study.models import WITHOUT_ENCODER, needs_labels
 from hemometric.study.page import Facts
 from hemometric.study.plan import Shown, StudyPlan
-from hemometric.study.settings import StudySettings, pretrain_settings
+from hemometric.study.settings import StudySettings, finetune_settings, pretrain_settings
 from hemometric.training.files import read_json
 from hemometric.training.runs import SETTINGS
 
@@ -39,6 +39,7 @@ def describe_study(workshop: Workshop, plan: StudyPlan, store: Store, *, command
         lines[f"Labels: {shown.panel}, {shown.target}, {shown.budget}"] = _describe_labels(shown, store, study.seeds[0])
     if plan.pretrainings:
         lines["Pretraining"] = _describe_pretraining(study, plan)
+    lines |= {f"Use: {use}": _describe_use(study, use) for use in study.uses}
     lines["Intervals"] = (
         f"95 %, percentiles of {study.n_bootstrap:,} bootstrap resamples of test patients (seed "
         f"{study.bootstrap_seed}); a mean over seeds is taken within each resample"
@@ -92,6 +93,27 @@ def _describe_labels(shown: Shown, store: Store, seed: int) -> str:
         part = labels.of_split(split)
         counts.append(f"{part.n_patients(split):,} patients ({len(part.rows):,} ECGs) to {purpose}")
     return ", ".join(counts)
+
+
+def _describe_use(study: StudySettings, use: str) -> str:
+    """Method, head and learning rates of a use, and the objectives for which they are others."""
+    usual = study.model_copy(update={"per_objective": {}})
+    by_fit: dict[str, list[str]] = {}
+    for objective in study.objectives:
+        if objective not in WITHOUT_ENCODER:
+            by_fit.setdefault(_describe_fit(study, objective, use), []).append(objective)
+    said = _describe_fit(usual, study.objectives[0], use)
+    others = [f"{', '.join(names)}: {fit}" for fit, names in by_fit.items() if fit != said]
+    return "; ".join([said, *others])
+
+
+def _describe_fit(study: StudySettings, objective: str, use: str) -> str:
+    settings = finetune_settings(study, objective, use=use, target=study.targets[0], seed=study.seeds[0])
+    head = settings.head or ("mlp" if settings.method == "finetune" else "linear")
+    said = f"{settings.method}, {head} head" + (", frozen encoder" if settings.freeze else "")
+    if settings.method == "probe":
+        return said
+    return f"{said}, learning rates {', '.join(f'{rate:g}' for rate in settings.learning_rates)}"
 
 
 def _describe_pretraining(study: StudySettings, plan: StudyPlan) -> str:

@@ -31,6 +31,8 @@ _REFERENCES = ("none", "features", "random", "demographics")
 _GREY, _PALE = "#555555", "#bbbbbb"
 _MOST_COLUMNS = 4
 _LETTERS_PER_INCH = 12
+_LEAST_WIDTH = 7.5
+_MARGIN = 1.25
 
 Compared = tuple[Model, Model]
 """A model and the one that it is compared with."""
@@ -85,7 +87,7 @@ def _draw_label_efficiency(findings: Findings, section: Section) -> Figure:
     objectives = list(dict.fromkeys(model.objective for model in section.models if model.pretrained))
     n_columns = min(max(len(objectives), 1), _MOST_COLUMNS)
     n_rows = max(1, math.ceil(len(objectives) / n_columns))
-    figure = Figure(figsize=(max(3.2 * n_columns, 6.4), 2.9 * n_rows + 1.0), layout="constrained")
+    figure = Figure(figsize=(max(3.2 * n_columns, _LEAST_WIDTH), 2.9 * n_rows + 1.0), layout="constrained")
     grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(objectives) :]:
         axes.set_visible(False)
@@ -95,12 +97,12 @@ def _draw_label_efficiency(findings: Findings, section: Section) -> Figure:
         for number, model in enumerate(own):
             colour, marker = _USE_STYLES[section.uses.index(model.use) % len(_USE_STYLES)]
             # Beside each other, so that no interval hides another.
-            shift = 1.09 ** (number - (len(own) - 1) / 2)
+            shift = _spread_of_budgets(section) ** (0.018 * (number - (len(own) - 1) / 2))
             _draw_curve(axes, findings, section, model, style=(colour, marker), shift=shift)
         axes.set_title(objective)
         _mark_budgets(axes, section)
     handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3 if n_columns > 2 else 2, fontsize=9)
     event = describe_event(section.target.events[0], section.target)
     for number, axes in enumerate(grid.flat[: max(len(objectives), 1)]):
         if number + n_columns >= len(objectives):
@@ -119,7 +121,7 @@ def _draw_references(axes: Axes, findings: Findings, section: Section) -> None:
         colour, dash = STYLES[name]
         points = _points(findings, section, model)
         x, y = [at for at, _, _ in points], [value for _, value, _ in points]
-        axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.3, alpha=0.9, label=model.title, zorder=1.5)
+        axes.plot(x, y, color=colour, linestyle=dash, marker=".", linewidth=1.3, label=model.title, zorder=1.5)
 
 
 def _draw_curve(
@@ -146,13 +148,19 @@ def _points(findings: Findings, section: Section, model: Model) -> list[tuple[in
     return found
 
 
+def _spread_of_budgets(section: Section) -> float:
+    """The right end of the axis of labels over its left end."""
+    labels = [shown.labels for shown in section.shown]
+    return _MARGIN**2 * max(labels) / min(labels)
+
+
 def _mark_budgets(axes: Axes, section: Section) -> None:
     labels = sorted({shown.labels for shown in section.shown})
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(labels))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(labels, [f"{n:,}" for n in labels], fontsize=9)
-    axes.set_xlim(labels[0] / 1.25, labels[-1] * 1.25)
+    axes.set_xlim(labels[0] / _MARGIN, labels[-1] * _MARGIN)
     axes.axhline(0.5, color=_PALE, linewidth=0.8, zorder=1)
 
 
@@ -165,7 +173,7 @@ def _compared(section: Section, *, versus: str) -> list[Compared]:
 def _draw_forest(findings: Findings, section: Section, rows: Sequence[Compared], *, versus: str) -> Figure:
     """A row for each model, a column for each budget: the difference in AUROC with its interval."""
     shown = sorted(section.shown, key=lambda one: one.labels)
-    figure = Figure(figsize=(2.6 * len(shown) + 2.6, 0.27 * len(rows) + 1.6), layout="constrained")
+    figure = Figure(figsize=(max(2.6 * len(shown) + 2.6, _LEAST_WIDTH), 0.27 * len(rows) + 1.6), layout="constrained")
     grid = figure.subplots(1, len(shown), sharey=True, sharex=True, squeeze=False)[0]
     places = _places([model for model, _ in rows])
     for axes, budget in zip(grid, shown, strict=True):
@@ -182,7 +190,7 @@ def _draw_forest(findings: Findings, section: Section, rows: Sequence[Compared],
     grid[0].set_ylim(max(places) + 0.7, min(places) - 0.7)
     event = describe_event(section.target.events[0], section.target)
     title = rows[0][1].title if len({other for _, other in rows}) == 1 else versus
-    figure.supxlabel(f"difference in AUROC, {event} (right of 0: better than {title})", fontsize=10)
+    figure.supxlabel(f"difference in AUROC, {event}", fontsize=10)
     _give_title(figure, section, f"Against {title}: {describe_panel(section.panel)}")
     return figure
 

@@ -88,22 +88,25 @@ def list_models(study: StudySettings, panel: LabelSource) -> list[Model]:
 
 
 def find_counterpart(model: Model, versus: str, among: Sequence[Model]) -> Model | None:
-    """The model of another objective with which one is compared: that of the same use, else its first one."""
+    """The model of another objective with which one is compared: of a baseline the first, else that of the same use."""
     others = [other for other in among if other.objective == versus and versus != model.objective]
-    return next((other for other in others if other.use == model.use), others[0] if others else None)
+    alike = [other for other in others if other.use == model.use and other.pretrained]
+    return next(iter([*alike, *others]), None)
 
 
 def _uses_of(study: StudySettings, objective: str) -> list[str]:
     if objective not in ("none", "random"):
         return list(study.uses)
     wanted = objective == "random"
-    uses = [use for use in study.uses if _freezes(study, objective, use) == wanted]
+    uses = [use for use in study.uses if _freezes(study, use) == wanted]
     if not uses:
         needed = "freezes the encoder" if wanted else "trains the encoder"
         raise SettingsError(f"the baseline {objective} needs a use that {needed}: add one to [uses]")
     return uses
 
 
-def _freezes(study: StudySettings, objective: str, use: str) -> bool:
-    settings = finetune_settings(study, objective, use=use, target=study.targets[0], seed=0)
+def _freezes(study: StudySettings, use: str) -> bool:
+    """Whether a use leaves encoders as they are, whatever is different for one objective."""
+    as_named = study.model_copy(update={"per_objective": {}})
+    settings = finetune_settings(as_named, study.objectives[0], use=use, target=study.targets[0], seed=0)
     return settings.freeze or settings.method == "probe"

@@ -12,6 +12,8 @@ from hemometric.study.tables import Row, TableView
 from hemometric.training.files import write_whole
 
 HTML, MARKDOWN, FIGURES = "table.html", "table.md", "figures"
+_RETRIEVAL = "What the embeddings know"
+_RETRIEVAL_NOTE = "Nearness is the cosine of embeddings of frozen encoders; nothing is trained on them."
 _FIGURE_NOTES = {
     "label-efficiency": (
         "Each small picture is one objective before the same baselines. Vertical lines are 95 % intervals; the grey "
@@ -19,7 +21,7 @@ _FIGURE_NOTES = {
     ),
     "versus": (
         "Each mark is the paired difference in AUROC of a model from the one that it is compared with; lines are 95 % "
-        "intervals. A filled mark has an interval that does not hold 0."
+        "intervals. Right of 0 it is better; a filled mark has an interval that does not hold 0."
     ),
 }
 
@@ -65,14 +67,14 @@ class SectionView:
         return f"{self.section.target.title}: {describe_panel(self.section.panel)}"
 
 
-def write_pages(out: Path, facts: Facts, sections: Sequence[SectionView], retrieval: TableView | None) -> None:
+def write_pages(out: Path, facts: Facts, sections: Sequence[SectionView], retrieval: Sequence[TableView]) -> None:
     """Write `table.html`, which needs nothing beside it, and `table.md`.
 
     Args:
         out: Folder of the study, with the figures in `figures/`.
         facts: About the study.
         sections: In order.
-        retrieval: What the embeddings know, or None.
+        retrieval: What the embeddings know; none where no encoder was asked.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hemometric.study"),
@@ -85,18 +87,26 @@ def write_pages(out: Path, facts: Facts, sections: Sequence[SectionView], retrie
         facts=facts,
         sections=sections,
         retrieval=retrieval,
+        retrieval_text=(_RETRIEVAL, _RETRIEVAL_NOTE),
         picture=lambda name: _as_data(out / FIGURES / name),
-        figure_note=lambda name: _FIGURE_NOTES.get(name.split()[0], ""),
+        figure_note=_figure_note,
     )
     write_whole(out / HTML, page.encode())
     write_whole(out / MARKDOWN, _markdown(facts, sections, retrieval).encode())
+
+
+def _figure_note(view: SectionView, name: str) -> str:
+    """How a figure is to be read; of several of a kind, only the first one says it."""
+    kinds = [other.split()[0] for other in view.figures]
+    place = list(view.figures).index(name)
+    return "" if kinds[place] in kinds[:place] else _FIGURE_NOTES[kinds[place]]
 
 
 def _as_data(path: Path) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _markdown(facts: Facts, sections: Sequence[SectionView], retrieval: TableView | None) -> str:
+def _markdown(facts: Facts, sections: Sequence[SectionView], retrieval: Sequence[TableView]) -> str:
     lines = [f"# {facts.title}", ""]
     if facts.simulated:
         lines += ["**SIMULATED DATA: no clinical performance.**", ""]
@@ -108,13 +118,14 @@ def _markdown(facts: Facts, sections: Sequence[SectionView], retrieval: TableVie
         lines += [*(f"![{name}]({FIGURES}/{file})" for name, file in view.figures.items()), ""]
         for table in view.tables:
             lines += _markdown_table(table)
-    if retrieval is not None:
-        lines += _markdown_table(retrieval, level="##")
+    lines += [f"## {_RETRIEVAL}", "", _RETRIEVAL_NOTE, ""] if retrieval else []
+    for table in retrieval:
+        lines += _markdown_table(table)
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(table: TableView, *, level: str = "###") -> list[str]:
-    lines = [f"{level} {table.title}", "", *([table.note, ""] if table.note else [])]
+def _markdown_table(table: TableView) -> list[str]:
+    lines = [f"### {table.title}", "", *([table.note, ""] if table.note else [])]
     lines += [f"| | {' | '.join(table.columns)} |", f"|---|{'---|' * len(table.columns)}"]
     return [*lines, *(_markdown_row(row) for row in table.rows), ""]
 

@@ -71,7 +71,7 @@ class StudySettings(Frozen):
             the others for `none`.
         pretrain: `PretrainSettings` of all objectives, without objective, target, n_labels and seed.
         finetune: `FinetuneSettings` of all uses, without target, n_labels and seed.
-        per_objective: Objective -> what is different.
+        per_objective: Objective -> what is different, whatever the use.
         n_bootstrap: Resamples of the test patients.
         bootstrap_seed: Of the resamples.
         keep_weights: Keep the weights of every fine-tuned encoder; pretrained ones are always kept.
@@ -182,7 +182,7 @@ def finetune_settings(study: StudySettings, objective: str, *, use: str, target:
         SettingsError: An unknown setting, a value out of range, or a setting that the study gives itself.
     """
     own = study.per_objective.get(objective, Overrides()).finetune
-    tables = (study.finetune, own, study.uses[use])
+    tables = (study.finetune, study.uses[use], own)
     given = [override for table in tables for override in _as_overrides(table, step="finetune")]
     signal = []
     if objective in ("none", "random"):

@@ -99,6 +99,8 @@ def _mine_once(study: StudySettings, plan: StudyPlan, store: Store) -> None:
 def _do_all(
     function: Callable[[Errand], None], errands: Sequence[Errand], *, title: str, unit: str, n_workers: int
 ) -> None:
+    if not errands:
+        return
     quietly = partial(_do_quietly, function)
     done = map_in_order(quietly, errands, n_workers=min(n_workers, len(errands)))
     try:

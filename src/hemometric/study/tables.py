@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from hemometric.evaluation.figures import describe_event
+from hemometric.evaluation import BASELINES
+from hemometric.evaluation.figures import BASELINE_TITLES, describe_event
 from hemometric.evaluation.page import NOT_DEFINED, format_number
 from hemometric.evaluation.report import Interval
 from hemometric.study.models import Model, find_counterpart
@@ -117,46 +118,52 @@ def _further(section: Section) -> list[Printed]:
     return printed
 
 
-def retrieval_table(findings: Findings, searches: Sequence[Search], shown: Sequence[Shown]) -> TableView | None:
-    """What embeddings know without training, or None where no encoder was asked.
+def retrieval_tables(findings: Findings, searches: Sequence[Search], shown: Sequence[Shown]) -> list[TableView]:
+    """What embeddings know without any training: identity and the target, then the target from neighbours.
 
     Args:
         findings: Of the study.
         searches: Of the study.
         shown: The budgets of its first panel and target.
     """
-    first = shown[0]
-    columns = [*(f"recall@{k}" for k in RECALL_AT), "rank correlation with the label"]
-    metrics = [*(f"recall@{k}" for k in RECALL_AT), "label_spearman"]
-    columns += [f"R² of {N_NEIGHBORS} neighbours, {_heading(one)}" for one in shown]
-    rows = []
-    for objective, labels in dict.fromkeys((search.objective, search.labels) for search in searches):
-        if labels not in (0, *(one.labels for one in shown)):
-            continue
-        model = Model(objective, EMBEDDING)
-        measures = [Measure(first.panel, first.target, labels, metric) for metric in metrics]
-        measures += [
-            Measure(first.panel, first.target, one.labels, "neighbor_r2" if labels in (0, one.labels) else "")
+    first, asked = shown[0], dict.fromkeys((search.objective, search.labels) for search in searches)
+    encoders = [one for one in asked if one[1] in (0, *(budget.labels for budget in shown))]
+
+    def rows(measures: Callable[[int], Sequence[Measure | None]]) -> tuple[Row, ...]:
+        return tuple(_encoder_row(findings, objective, labels, measures(labels)) for objective, labels in encoders)
+
+    def free(labels: int) -> list[Measure | None]:
+        return [Measure(first.panel, first.target, labels, metric) for metric in (*recalls, "label_spearman")]
+
+    def by_budget(labels: int) -> list[Measure | None]:
+        return [
+            Measure(one.panel, one.target, one.labels, "neighbor_r2") if labels in (0, one.labels) else None
             for one in shown
         ]
-        intervals = [findings.interval(model, measure) for measure in measures]
-        if all(interval is None for interval in intervals):
-            continue
-        title = "random frozen encoder" if objective == "random" else objective
-        rows.append(
-            Row(
-                title=f"{title}, pretrained with {labels:,} labels" if labels else title,
-                entries=tuple(_entry(interval, digits=3) for interval in intervals),
-                baseline=objective == "random",
-            )
-        )
-    note = (
-        "Cosine distance between embeddings of test ECGs, nothing trained on them. recall@k: share of the ECGs that "
-        "have another one of the same patient among the k nearest. Rank correlation: Spearman, of the distance with "
-        "the difference of the target, over pairs of different patients. R²: of the mean label of the nearest "
-        "labeled training ECGs."
+
+    recalls = [f"recall@{k}" for k in RECALL_AT]
+    notes = (
+        "recall@k: share of the test ECGs that have another one of the same patient among the k nearest. Rank "
+        "correlation: Spearman, of the distance with the difference of the target, over pairs of different patients.",
+        f"R² on the test ECGs of the mean label of their {N_NEIGHBORS} nearest labeled training ECGs.",
     )
-    return TableView("What the embeddings know", note, tuple(columns), tuple(rows)) if rows else None
+    columns = (*recalls, "rank correlation with the target")
+    tables = [
+        TableView("Who is near whom", notes[0], columns, rows(free)),
+        TableView("The target from neighbours", notes[1], tuple(map(_heading, shown)), rows(by_budget)),
+    ]
+    return tables if encoders else []
+
+
+def _encoder_row(findings: Findings, objective: str, labels: int, measures: Sequence[Measure | None]) -> Row:
+    model = Model(objective, EMBEDDING)
+    intervals = [findings.interval(model, measure) if measure is not None else None for measure in measures]
+    title = BASELINE_TITLES.get(objective, objective)
+    return Row(
+        title=f"{title}, pretrained with {labels:,} labels" if labels else title,
+        entries=tuple(_entry(interval, digits=3) for interval in intervals),
+        baseline=objective in BASELINES,
+    )
 
 
 def overview_table(findings: Findings, section: Section, *, versus: Sequence[str]) -> TableView | None:
