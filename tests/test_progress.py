@@ -36,3 +36,14 @@ def test_long_work_is_told_of_now_and_then_where_there_is_no_terminal(capsys, mo
     ]
     assert heard[2].startswith("ingest: 12 ECGs in ")
     assert len(heard) == 3
+
+
+def test_slow_work_says_how_long_one_takes(capsys, monkeypatch):
+    clock = iter([0.0, 4.0, 8.0, 12.0, 12.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    set_quiet(False)
+    try:
+        list(track(range(3), total=3, unit="cells", title="fit"))
+    finally:
+        set_quiet(True)
+    assert capsys.readouterr().err == "fit: 3 cells in 12.0 s (4.0 s each)\n"

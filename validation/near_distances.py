@@ -22,9 +22,6 @@ Rows = NDArray[np.intp]
 
 N_NEAREST = 5
 
-FILTERED_FEATURES = "features, filtered"
-"""As "features", of ECGs that were filtered as strips are before they are measured."""
-
 _CROP_S = 9.5
 _LATER_S = 0.3
 _FASTER = 1.05
@@ -70,9 +67,9 @@ def as_compared(waveforms: Waveform, *, sampling_rate_hz: float, distance: str) 
     Returns:
         The ECGs, shape (n, 12, n_samples), and their rate.
     """
-    if distance not in (*STRIPS_HZ, FILTERED_FEATURES):
+    if distance not in STRIPS_HZ:
         return waveforms, sampling_rate_hz
-    wanted_hz = min(STRIPS_HZ.get(distance, sampling_rate_hz), sampling_rate_hz)
+    wanted_hz = min(STRIPS_HZ[distance], sampling_rate_hz)
     return to_strips(waveforms, sampling_rate_hz, to_hz=wanted_hz), wanted_hz
 
 
@@ -147,17 +144,15 @@ def overlooked(collection: Collection, *, every: int, seed: int = 0) -> dict[str
         _swap_arms(ecgs),
     )
     found = {}
-    names = (*DISTANCES, FILTERED_FEATURES)
-    for name in track(names, total=len(names), unit="distances", title="changed copies"):
+    for name in track(DISTANCES, total=len(DISTANCES), unit="distances", title="changed copies"):
         prepared, prepared_hz = as_compared(ecgs, sampling_rate_hz=rate, distance=name)
-        key = "features" if name == FILTERED_FEATURES else name
-        among = pairwise(prepared, distance=key, sampling_rate_hz=prepared_hz, n_threads=1).astype(np.float64)
+        among = pairwise(prepared, distance=name, sampling_rate_hz=prepared_hz, n_threads=1).astype(np.float64)
         among[collection.patients[chosen][:, None] == collection.patients[chosen]] = np.nan
         usual, shares = np.nanmedian(among, axis=1), []
         for copies in changed:
             copied, _ = as_compared(np.ascontiguousarray(copies), sampling_rate_hz=rate, distance=name)
             own = [
-                pairwise(a[None], b[None], distance=key, sampling_rate_hz=prepared_hz, n_threads=1)[0, 0]
+                pairwise(a[None], b[None], distance=name, sampling_rate_hz=prepared_hz, n_threads=1)[0, 0]
                 for a, b in zip(prepared, copied, strict=True)
             ]
             shares.append(float(np.median(np.array(own) / usual)))

@@ -58,7 +58,7 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
                 yield item
                 count += 1
                 rate = (count - done) / max(time.monotonic() - start, 1e-9)
-                bar.update(task, advance=1, rate=f"{rate:,.0f}/s")
+                bar.update(task, advance=1, rate=_rate_text(rate))
     else:
         told = start
         for item in items:
@@ -70,4 +70,9 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
                 say(f"{title}: {count:,} of {total:,} {unit}, about {left_s:,.0f} s left")
                 told = now
     seconds = time.monotonic() - start
-    say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({(count - done) / max(seconds, 1e-9):,.0f}/s)")
+    say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({_rate_text((count - done) / max(seconds, 1e-9))})")
+
+
+def _rate_text(rate: float) -> str:
+    """A rate a second; where less than one is done in a second, the seconds that one takes."""
+    return f"{rate:,.0f}/s" if rate >= 1 or rate <= 0 else f"{1 / rate:,.1f} s each"

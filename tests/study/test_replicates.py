@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from hemometric.errors import RunError
-from hemometric.evaluation.bootstrap import draw_patients, intervals, paired_difference
+from hemometric.evaluation.bootstrap import draw_patients, interval_of, intervals, paired_difference
 from hemometric.evaluation.classification import happened, weighted_auroc
 from hemometric.evaluation.predictions import Predictions
 from hemometric.evaluation.regression import weighted_regression
 from hemometric.study.replicates import (
     Measure,
-    interval_of,
     judge_replicates,
     mean_over_seeds,
     read_replicates,

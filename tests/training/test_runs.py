@@ -47,6 +47,14 @@ def test_a_directory_with_something_else_is_never_taken(tmp_path):
         begin_run(tmp_path / "notes.txt", {"seed": 0}, resume=False)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_was_killed_while_it_wrote_its_settings_is_not_begun_yet(tmp_path, resume):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".settings.json.writing").write_text('{"seed": ')
+    assert begin_run(tmp_path / "run", {"seed": 0}, resume=resume) is False
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["settings.json"]
+
+
 def test_an_empty_directory_may_become_a_run(tmp_path):
     assert begin_run(tmp_path, {"seed": 0}, resume=False) is False
 

@@ -1,11 +1,23 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import hemometric.waveform
 
 
 def test_all_is_what_the_room_imports_for_others():
-    modules = {"beats", "beats_kernel", "edges", "features", "filters", "paper", "quality", "resample", "windows"}
+    modules = {
+        "beats",
+        "beats_kernel",
+        "beats_spikes",
+        "edges",
+        "features",
+        "filters",
+        "paper",
+        "quality",
+        "resample",
+        "windows",
+    }
     public = {name for name in vars(hemometric.waveform) if not name.startswith("_")} - (modules - {"resample"})
     assert set(hemometric.waveform.__all__) == public
 

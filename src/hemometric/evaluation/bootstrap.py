@@ -88,8 +88,8 @@ def intervals(metrics: Metrics, resamples: Resamples) -> dict[str, Interval]:
         `MIN_DEFINED` of the resamples define it.
     """
     pieces = [metrics(weights) for weights in resamples.weights()]
-    enough = resamples.n_patients >= MIN_PATIENTS
-    return {name: _interval(np.concatenate([piece[name] for piece in pieces]), enough=enough) for name in pieces[0]}
+    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    return {name: interval_of(values, n_patients=resamples.n_patients) for name, values in joined.items()}
 
 
 def paired_difference(
@@ -118,12 +118,19 @@ def paired_difference(
     return intervals(lambda weights: {"difference": metric(a, weights) - metric(b, weights)}, resamples)["difference"]
 
 
-def _interval(values: FloatArray, *, enough: bool) -> Interval:
+def interval_of(values: FloatArray, *, n_patients: int) -> Interval:
+    """The value on the sample with its 95 % percentile interval.
+
+    Args:
+        values: Shape (1 + n_bootstrap,), the value on the sample and on each resample of patients; NaN: undefined.
+        n_patients: Resampled ones; no interval is given with fewer than `MIN_PATIENTS`, or where fewer than
+            `MIN_DEFINED` of the resamples define the value.
+    """
     value, replicates = values[0], values[1:]
     if not np.isfinite(value):
         return Interval(value=None, low=None, high=None)
     replicates = replicates[np.isfinite(replicates)]
-    if not enough or replicates.size < MIN_DEFINED * (len(values) - 1):
+    if n_patients < MIN_PATIENTS or replicates.size < MIN_DEFINED * (len(values) - 1):
         return Interval(value=float(value), low=None, high=None)
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(replicates, [tail, 1 - tail])

@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemometric.errors import RunError
-from hemometric.evaluation.bootstrap import MIN_DEFINED, MIN_PATIENTS, Resamples
+from hemometric.evaluation.bootstrap import Resamples
 from hemometric.evaluation.calibration import weighted_calibration
 from hemometric.evaluation.classification import happened, weighted_brier, weighted_ranking
 from hemometric.evaluation.predictions import FloatArray, Predictions
 from hemometric.evaluation.regression import weighted_regression
-from hemometric.evaluation.report import INTERVAL_LEVEL, Interval
 from hemometric.targets import Target
 from hemometric.training.files import write_whole
 
@@ -83,23 +82,6 @@ def judge_replicates(target: Target, measured: FloatArray, said: Predictions, re
             piece[f"oe_ratio:{event.key}"] = calibration["oe_ratio"]
         pieces.append(piece)
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-def interval_of(values: FloatArray, *, n_patients: int) -> Interval:
-    """The value on the sample with the 95 % percentile interval, as `hemometric.evaluation.bootstrap.intervals` gives.
-
-    Args:
-        values: Shape (1 + n_bootstrap,).
-        n_patients: Resampled ones; no interval is given with fewer than `MIN_PATIENTS`.
-    """
-    if not np.isfinite(values[0]):
-        return Interval(value=None, low=None, high=None)
-    defined = values[1:][np.isfinite(values[1:])]
-    if n_patients < MIN_PATIENTS or defined.size < MIN_DEFINED * (values.size - 1):
-        return Interval(value=float(values[0]), low=None, high=None)
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Interval(value=float(values[0]), low=float(low), high=float(high))
 
 
 def mean_over_seeds(of_each_seed: Sequence[FloatArray]) -> FloatArray:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hemometric.evaluation.bootstrap import interval_of
 from hemometric.evaluation.predictions import FloatArray
 from hemometric.evaluation.report import Interval
 from hemometric.study.models import Model, find_counterpart
 from hemometric.study.plan import REPLICATES, StudyPlan
-from hemometric.study.replicates import Measure, interval_of, mean_over_seeds, read_replicates
+from hemometric.study.replicates import Measure, mean_over_seeds, read_replicates
 
 EMBEDDING = "embedding"
 """The use of an encoder of which only distances are asked."""

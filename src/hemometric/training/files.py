@@ -18,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         RunError: The disk is full or not writable.
     """
-    aside = path.with_name(f".{path.name}.writing")
+    aside = beside(path)
     try:
         with aside.open("wb") as file:
             file.write(content)
@@ -31,6 +31,11 @@ def write_whole(path: Path, content: bytes) -> None:
             f"{path}: cannot be written ({error.strerror or error}); free space or mend the permissions, then go on "
             "with --resume"
         ) from error
+
+
+def beside(path: Path) -> Path:
+    """Where a file is written before it is put in its place; left behind by a run that was killed just then."""
+    return path.with_name(f".{path.name}.writing")
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -22,7 +22,7 @@ from hemometric.progress import say
 from hemometric.settings import differences
 from hemometric.store import Store
 from hemometric.training.contract import ModelContract, TargetContract, read_contract
-from hemometric.training.files import read_json, write_json, write_whole
+from hemometric.training.files import beside, read_json, write_json, write_whole
 
 SETTINGS, CONTRACT, CONFORMAL = "settings.json", "contract.json", "conformal.json"
 ENCODER_WEIGHTS, HEAD_WEIGHTS = "encoder.safetensors", "heads.safetensors"
@@ -65,7 +65,7 @@ def begin_run(out: Path, description: Mapping[str, object], *, resume: bool) -> 
         RunError: The directory exists without `resume`, is no run, or was begun with other settings (all are named).
     """
     path = out / SETTINGS
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(there != beside(path) for there in out.iterdir())):
         if not resume:
             raise RunError(f"{out}: exists already: go on with --resume, or name another directory")
         there = read_json(path)
