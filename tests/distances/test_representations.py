@@ -4,7 +4,16 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from hemometric.distances.representations import LARGEST_DEVIATION, align_to_r, to_beats, to_features, to_strips
+from hemometric.distances.representations import (
+    BEAT_RATE_HZ,
+    LARGEST_DEVIATION,
+    NEXT_QRS_S,
+    align_to_r,
+    to_beats,
+    to_beats_and_intervals,
+    to_features,
+    to_strips,
+)
 from hemometric.ecg import INDEPENDENT_ROWS, derive_leads
 from hemometric.simulation import CohortSettings, draw_people, render_people
 from hemometric.waveform import FEATURES, find_r_peaks, median_beat
@@ -32,6 +41,22 @@ def test_the_typical_beat_obeys_einthoven_where_the_ecg_does(ecgs):
     free = ecgs.copy()
     free[:, 2] = ecgs[:, 7]
     np.testing.assert_allclose(to_beats(free, 500.0)[0, 2, 50], median_beat(free[0], sampling_rate_hz=500.0)[2, 125])
+
+
+@pytest.mark.parametrize(("rate_per_min", "cut"), [(60, False), (100, False), (120, True), (150, True), (200, True)])
+def test_the_typical_beat_of_a_fast_heart_does_not_contain_the_next_qrs(rate_per_min, cut):
+    time, rr = np.arange(2500) / 250.0, 60.0 / rate_per_min
+    phase = (time + 0.2) % rr - 0.2  # seconds from the R peak at which a beat begins
+    wave = np.exp(-0.5 * (phase / 0.012) ** 2) + np.exp(-0.5 * ((phase - rr) / 0.012) ** 2)
+    strip = np.linspace(0.5, 1.5, 12)[:, None] * wave
+    beats, intervals_s = to_beats_and_intervals(strip[None].astype(np.float32), 250.0)
+    assert intervals_s[0] == pytest.approx(rr, abs=0.005)
+    after = beats[0, :, 50 + round(0.1 * BEAT_RATE_HZ) :]
+    assert np.ptp(after, axis=1).max() < 0.02
+    held = round((rr - NEXT_QRS_S) * BEAT_RATE_HZ) + 51
+    assert (held < 140) == cut
+    if cut:
+        assert np.ptp(beats[0, :, held:], axis=1).max() < 1e-6
 
 
 def test_strips_are_filtered_and_slow_and_keep_the_laws_of_the_leads(ecgs):

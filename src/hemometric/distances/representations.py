@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hemometric.distances.dtw import obeys_einthoven
 from hemometric.ecg import INDEPENDENT_ROWS, derive_leads
 from hemometric.errors import EcgError
-from hemometric.waveform import FEATURES, bandpass, describe_batch, find_r_peaks, median_beat, resample
-from hemometric.waveform.beats import BEAT_AFTER_S, BEAT_BEFORE_S, beat_window
+from hemometric.waveform import FEATURES, bandpass, describe_batch, find_r_peaks, resample
+from hemometric.waveform.beats import BEAT_AFTER_S, BEAT_BEFORE_S, beat_window, median_beat_and_interval
 
 FloatArray = NDArray[np.float32]
 
@@ -27,6 +27,10 @@ STRIP_BAND_HZ = (0.5, 40.0)
 LARGEST_DEVIATION = 6.0
 """A feature counts as no farther from the median than this many robust SDs, so that no artefact decides alone."""
 
+NEXT_QRS_S = 0.12
+"""A QRS complex begins no earlier than this before its R peak (a wide one takes as long to rise)."""
+
+_SHORTEST_AFTER_R_S = 0.2
 _ALIGNED_BEFORE_S = 0.25
 _LATEST_R_S = 2.5
 
@@ -47,17 +51,36 @@ def to_beats(waveforms: FloatArray, sampling_rate_hz: float) -> FloatArray:
     Raises:
         ValueError: An ECG has no typical beat, or the rate is below 100 Hz.
     """
+    beats, _ = to_beats_and_intervals(waveforms, sampling_rate_hz)
+    return beats
+
+
+def to_beats_and_intervals(waveforms: FloatArray, sampling_rate_hz: float) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Typical beats as `to_beats` gives them, and the median time between R peaks of each ECG, (n,) seconds.
+
+    Args:
+        waveforms: Shape (n, n_leads, n_samples), mV.
+        sampling_rate_hz: At least 100.
+
+    Raises:
+        ValueError: As `to_beats`.
+    """
     to_rate = _interpolation(sampling_rate_hz)
+    n_before, _ = beat_window(sampling_rate_hz)
     out = np.empty((len(waveforms), waveforms.shape[1], to_rate.shape[1]), dtype=np.float32)
+    intervals_s = np.empty(len(waveforms))
     for row, waveform in enumerate(waveforms):
         try:
-            beat = median_beat(waveform, sampling_rate_hz=sampling_rate_hz)
+            beat, intervals_s[row] = median_beat_and_interval(waveform, sampling_rate_hz=sampling_rate_hz)
         except EcgError as error:
             raise ValueError(f"ECG {row} has no typical beat to compare: {error}") from error
         if obeys_einthoven(waveform[None]):
             beat = derive_leads(beat[list(INDEPENDENT_ROWS)])
+        kept_s = max(intervals_s[row] - NEXT_QRS_S, _SHORTEST_AFTER_R_S)
+        end = n_before + round(kept_s * sampling_rate_hz)
+        beat[:, end:] = beat[:, end - 1 : end]
         out[row] = beat @ to_rate
-    return out
+    return out, intervals_s
 
 
 @lru_cache(maxsize=8)

@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hemometric.distances import whiten_independent
-from hemometric.distances.representations import BEAT_RATE_HZ, STRIP_RATE_HZ, to_beats, to_features, to_strips
+from hemometric.distances.representations import (
+    BEAT_RATE_HZ,
+    STRIP_RATE_HZ,
+    to_beats,
+    to_beats_and_intervals,
+    to_features,
+    to_strips,
+)
 from hemometric.ecg import INDEPENDENT_LEADS, INDEPENDENT_ROWS
 from hemometric.neighbors.sketches import Axes, sketch_beats, sketch_strips
 from hemometric.progress import track
 from hemometric.store import Store
 from hemometric.store.durable import cannot_write
-from hemometric.waveform import find_r_peaks
 
 Floats = NDArray[np.float32]
 
@@ -82,11 +88,10 @@ def _describe_features(ecgs: Floats, rate_hz: float, derived: bool) -> tuple[Flo
 
 
 def _describe_strips(ecgs: Floats, rate_hz: float, derived: bool) -> tuple[Floats, Floats]:
-    beats = _channels(to_beats(ecgs, rate_hz), derived)
+    beats, rr_s = to_beats_and_intervals(ecgs, rate_hz)
     strips = to_strips(ecgs[:, INDEPENDENT_ROWS] if derived else ecgs, rate_hz)
     strips = whiten_independent(strips) if derived else strips
-    between = [np.median(np.diff(find_r_peaks(ecg, sampling_rate_hz=rate_hz))) / rate_hz for ecg in ecgs]
-    return strips, sketch_strips(strips, beats, np.array(between))
+    return strips, sketch_strips(strips, _channels(beats, derived), rr_s)
 
 
 MINABLE: MappingProxyType[str, Minable] = MappingProxyType(

@@ -112,6 +112,21 @@ def median_beat(waveform: Waveform, *, sampling_rate_hz: float) -> Waveform:
         EcgError: Fewer than two whole beats (code "no-beats"), or samples that are not finite (code "nan").
         ValueError: As `find_r_peaks`.
     """
+    beat, _ = median_beat_and_interval(waveform, sampling_rate_hz=sampling_rate_hz)
+    return beat
+
+
+def median_beat_and_interval(waveform: Waveform, *, sampling_rate_hz: float) -> tuple[Waveform, float]:
+    """Return the typical beat as `median_beat` does, and the median time between R peaks in seconds.
+
+    Args:
+        waveform: Shape (n_leads, n_samples), mV.
+        sampling_rate_hz: Samples per second, at least 100.
+
+    Raises:
+        EcgError: As `median_beat`.
+        ValueError: As `find_r_peaks`.
+    """
     peaks = find_r_peaks(waveform, sampling_rate_hz=sampling_rate_hz)
     beats = cut_beats(waveform, peaks, sampling_rate_hz=sampling_rate_hz)
     if len(beats) < 2:
@@ -120,7 +135,7 @@ def median_beat(waveform: Waveform, *, sampling_rate_hz: float) -> Waveform:
             code="no-beats",
         )
     beat, _ = typical_beat(beats)
-    return beat
+    return beat, float(np.median(np.diff(peaks))) / sampling_rate_hz
 
 
 def beat_window(sampling_rate_hz: float) -> tuple[int, int]:
