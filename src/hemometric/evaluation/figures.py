@@ -71,7 +71,7 @@ def draw_figures(
     resamples = draw_patients(
         measurements.patient_ids, n_bootstrap=report.provenance.n_bootstrap, seed=report.provenance.seed
     )
-    with _drawing_style():
+    with drawing_style():
         if any(_both_kinds(happened(event, measurements.measured)) for event in target.events):
             drawn["roc"] = _save(_draw_roc(report, measurements, run, baselines, target=target), directory / "roc.svg")
         drawn["calibration"] = _save(
@@ -83,7 +83,8 @@ def draw_figures(
     return drawn
 
 
-def _drawing_style() -> AbstractContextManager[None]:
+def drawing_style() -> AbstractContextManager[None]:
+    """How figures of reports and studies look; the same input gives the same bytes."""
     return mpl.rc_context(
         {
             "font.size": 10,

@@ -6,17 +6,15 @@ Colours are those of Okabe and Ito (2008), which colour-blind readers can tell a
 import math
 import textwrap
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from hemometric.evaluation import BASELINES
-from hemometric.evaluation.figures import STYLES, describe_event
+from hemometric.evaluation.figures import STYLES, describe_event, drawing_style
 from hemometric.evaluation.report import Interval
 from hemometric.study.models import WITHOUT_ENCODER, Model, find_counterpart
 from hemometric.study.results import Findings
@@ -51,7 +49,7 @@ def draw_study(directory: Path, findings: Findings, section: Section, *, versus:
         Name -> file name of the SVG.
     """
     drawn = {}
-    with _drawing_style():
+    with drawing_style():
         drawn["label-efficiency"] = _save(
             _draw_label_efficiency(findings, section), directory, f"label-efficiency-{section.name}"
         )
@@ -61,25 +59,6 @@ def draw_study(directory: Path, findings: Findings, section: Section, *, versus:
                 figure = _draw_forest(findings, section, rows, versus=name)
                 drawn[f"versus {name}"] = _save(figure, directory, f"paired-{section.name}-{name}")
     return drawn
-
-
-def _drawing_style() -> AbstractContextManager[None]:
-    return mpl.rc_context(
-        {
-            "font.size": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": 11,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.grid": True,
-            "grid.color": "#e6e6e6",
-            "axes.axisbelow": True,
-            "legend.frameon": False,
-            "svg.hashsalt": "hemometric",
-            "svg.fonttype": "path",
-        }
-    )
 
 
 def _draw_label_efficiency(findings: Findings, section: Section) -> Figure:
