@@ -13,7 +13,7 @@ import pytest
 from hemometric.distances import pairwise
 from hemometric.distances.representations import to_strips
 from hemometric.errors import SettingsError, StoreError
-from hemometric.neighbors import MINABLE, NEIGHBORS_SCHEMA, archive, mine, read_mined, step
+from hemometric.neighbors import MINABLE, NEIGHBORS_SCHEMA, archive, mine, mine_if_needed, read_mined, step
 from hemometric.progress import set_quiet
 from hemometric.simulation import CohortSettings, VisitSettings, simulate
 from hemometric.store import Store
@@ -63,6 +63,18 @@ def test_what_is_found_is_kept_and_not_done_again(store, monkeypatch):
     assert (
         mine(store, distance="beat-euclidean", n_neighbors=3) == first == read_mined(file_of(store, "beat-euclidean"))
     )
+
+
+def test_what_training_needs_is_mined_only_where_it_is_not_there_and_nobodys_file_is_replaced(store):
+    path = file_of(store, "features")
+    mine_if_needed(store, distance="features", n_neighbors=3)
+    assert read_mined(path).n_neighbors == 16
+    path.unlink()
+    mine(store, distance="features", n_neighbors=20)
+    mine_if_needed(store, distance="features", n_neighbors=10)
+    assert read_mined(path).n_neighbors == 20
+    mine_if_needed(store, distance="features", n_neighbors=25)
+    assert read_mined(path).n_neighbors == 25
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(store, monkeypatch):

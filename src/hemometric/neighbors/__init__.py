@@ -3,7 +3,7 @@
 from hemometric.neighbors.archive import MINABLE
 from hemometric.neighbors.pairs import PairDistances
 from hemometric.neighbors.rows import neighbor_rows_by_vectors, read_neighbor_rows
-from hemometric.neighbors.step import mine
+from hemometric.neighbors.step import mine, mine_if_needed
 from hemometric.neighbors.study import Known, plot_study, study_distances, study_text
 from hemometric.neighbors.tables import NEIGHBORS_SCHEMA, SEARCHED_SCHEMA, Mined, neighbors_path, read_mined
 
@@ -15,6 +15,7 @@ __all__ = [
     "Mined",
     "PairDistances",
     "mine",
+    "mine_if_needed",
     "neighbor_rows_by_vectors",
     "neighbors_path",
     "plot_study",

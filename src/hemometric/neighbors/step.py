@@ -34,6 +34,7 @@ from hemometric.store.locking import locked
 _ANCHORS_PER_PART = 1024
 _MARGIN = 8
 _N_SAMPLED = 50
+_FOR_TRAINING = 16  # more than training asks for: some are of other splits and are no neighbours there
 
 
 def mine(
@@ -82,6 +83,25 @@ def mine(
     with contextlib.suppress(OSError):  # parts of another distance stay
         aside.parent.rmdir()
     return mined
+
+
+def mine_if_needed(store: Store, *, distance: str, n_neighbors: int) -> None:
+    """Mine a store by a distance unless what was mined before has these ECGs and as many neighbours of each.
+
+    Neighbours that somebody mined with other numbers serve as well, and are not thrown away.
+
+    Args:
+        store: The archive.
+        distance: As in `mine`.
+        n_neighbors: That are needed of each ECG.
+
+    Raises:
+        SettingsError: As `mine`.
+        StoreError: As `mine`.
+    """
+    found = read_mined(neighbors_path(store.path, distance))
+    if found is None or found.fingerprint != store.fingerprint or found.n_neighbors < n_neighbors:
+        mine(store, distance=distance, n_neighbors=max(_FOR_TRAINING, n_neighbors))
 
 
 def _plan(store: Store, distance: str, n_neighbors: int, n_candidates: int | None, band_ms: float | None) -> Mined:

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from hemometric.errors import StoreError, TrainingError
 from hemometric.labels import link
-from hemometric.neighbors import MINABLE, mine
+from hemometric.neighbors import MINABLE, mine_if_needed
 from hemometric.objectives import find_objective
 from hemometric.progress import say, set_quiet, track
 from hemometric.simulation import simulate
@@ -93,7 +93,7 @@ def _mine_once(study: StudySettings, plan: StudyPlan, store: Store) -> None:
     for objective in dict.fromkeys(one.objective for one in plan.pretrainings):
         settings = pretrain_settings(study, objective, seed=study.seeds[0])
         if find_objective(objective).batches in ("partners", "half-labeled") and settings.neighbors in MINABLE:
-            mine(store, distance=settings.neighbors, n_neighbors=max(16, settings.n_neighbors))
+            mine_if_needed(store, distance=settings.neighbors, n_neighbors=settings.n_neighbors)
 
 
 def _do_all(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.errors import SettingsError
-from hemometric.neighbors import MINABLE, mine, neighbor_rows_by_vectors, read_neighbor_rows
+from hemometric.neighbors import MINABLE, mine_if_needed, neighbor_rows_by_vectors, read_neighbor_rows
 from hemometric.progress import say
 from hemometric.settings import PretrainSettings, suggest
 from hemometric.store import Store
@@ -106,7 +106,7 @@ def find_first_neighbors(store: Store, plan: PretrainingPlan, settings: Pretrain
     if not alone and not settings.exclude_neighbors:
         return None
     say(f"{alone:,} training patients have one ECG: neighbours by {settings.neighbors} are their partners")
-    mine(store, distance=settings.neighbors, n_neighbors=max(16, settings.n_neighbors))
+    mine_if_needed(store, distance=settings.neighbors, n_neighbors=settings.n_neighbors)
     return read_neighbor_rows(
         store, distance=settings.neighbors, among=plan.train_rows, n_neighbors=settings.n_neighbors
     )
