@@ -25,6 +25,16 @@ def test_what_is_different_for_a_baseline_does_not_change_which_uses_fit_it(make
     assert [model.use for model in list_models(study, "truth") if model.objective == "none"] == ["finetune"]
 
 
+@pytest.mark.parametrize(
+    ("different", "title"),
+    [({"method": "finetune"}, "supervised from scratch"), ({}, "supervised from scratch, probed, then fine-tuned")],
+)
+def test_a_title_says_how_scratch_was_trained_and_not_what_the_use_is_called(make_study, different, title):
+    uses = {"probe-then-finetune": {"method": "probe-then-finetune"}, "probe": {"method": "probe"}}
+    study = make_study(uses=uses, per_objective={"none": {"finetune": different}})
+    assert [model.title for model in list_models(study, "truth") if model.objective == "none"] == [title]
+
+
 def test_a_panel_has_its_own_objectives(make_study):
     assert [model.objective for model in list_models(make_study(), "links")] == ["pclr", "pclr", "features"]
 

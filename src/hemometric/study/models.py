@@ -1,7 +1,7 @@
 """What is compared: an objective with a use of its encoder, or a baseline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hemometric.errors import SettingsError
 from hemometric.evaluation import BASELINES
@@ -31,10 +31,12 @@ class Model:
     Attributes:
         objective: As the study names it.
         use: What becomes of the encoder; empty for a baseline without one.
+        plain: Whether the use goes without saying, whatever the study calls it.
     """
 
     objective: str
     use: str
+    plain: bool = field(default=False, compare=False)
 
     @property
     def pretrained(self) -> bool:
@@ -45,7 +47,7 @@ class Model:
     def title(self) -> str:
         """What a reader calls it."""
         name = BASELINE_TITLES.get(self.objective, self.objective)
-        if self.objective in WITHOUT_ENCODER or (self.objective, self.use) in _PLAIN:
+        if self.plain or self.objective in WITHOUT_ENCODER or (self.objective, self.use) in _PLAIN:
             return name
         return f"{name}, {self.use_title}"
 
@@ -83,8 +85,15 @@ def list_models(study: StudySettings, panel: LabelSource) -> list[Model]:
     models: list[Model] = []
     for objective in study.objectives_of(panel):
         uses = [""] if objective in WITHOUT_ENCODER else _uses_of(study, objective)
-        models.extend(Model(objective, use) for use in uses)
+        plain = objective == "none" and len(uses) == 1 and _is_plain(study, uses[0])
+        models.extend(Model(objective, use, plain=plain) for use in uses)
     return models
+
+
+def _is_plain(study: StudySettings, use: str) -> bool:
+    """Whether `none` is trained as supervised training usually is, although the use has the name of another way."""
+    settings = finetune_settings(study, "none", use=use, target=study.targets[0], seed=0)
+    return settings.method == "finetune"
 
 
 def find_counterpart(model: Model, versus: str, among: Sequence[Model]) -> Model | None:
