@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from hemometric.formats.known import name_supported
 from hemometric.formats.recognition import name_other_format, recognise, refuse
 
 OTHER_FORMATS = [
@@ -23,7 +24,7 @@ def test_a_format_that_is_not_read_is_refused_by_name(head, name):
     assert name_other_format(head) == name
     error = refuse(Path("x.hea"), head)
     assert error.code == "unsupported-format"
-    assert f"this is {name}, which this version does not read; supported: WFDB and DICOM" in str(error)
+    assert f"this is {name}, which this version does not read; supported: {name_supported()}" in str(error)
 
 
 @pytest.mark.parametrize("name", ["Example.scp", "Example.xml", "sierra_1_04.xml", "Example.dcm"])

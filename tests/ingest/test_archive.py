@@ -12,7 +12,7 @@ from hemometric.ingest.archive import find_archive, merge_facts, to_store_settin
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"format": "edf"}, "format is 'edf', expected one of auto, wfdb, dicom"),
+        ({"format": "paper"}, "format is 'paper', expected one of auto, "),
         ({"sampling_rate_hz": 0.0}, "sampling_rate_hz is 0.0"),
         ({"sampling_rate_hz": float("nan")}, "sampling_rate_hz is nan"),
         ({"n_leads": 3}, "n_leads is 3, expected 8 or 12"),

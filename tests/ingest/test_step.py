@@ -231,7 +231,7 @@ def test_resuming_with_another_archive_is_refused(tmp_path, make_archive):
 
 
 def test_an_unexpected_error_is_not_swallowed(tmp_path, make_archive, monkeypatch):
-    def fail(path):
+    def fail(path, *, part):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(records, "read_ecg", fail)
@@ -243,10 +243,10 @@ def test_an_unexpected_error_is_not_swallowed(tmp_path, make_archive, monkeypatc
 def test_a_file_that_the_disk_refuses_is_rejected_by_name(tmp_path, make_archive, monkeypatch):
     read_ecg = records.read_ecg
 
-    def fail(path):
+    def fail(path, *, part):
         if path.stem == "r000":
             raise PermissionError(13, "Permission denied")
-        return read_ecg(path)
+        return read_ecg(path, part=part)
 
     monkeypatch.setattr(records, "read_ecg", fail)
     ingest([make_archive(2)], out=tmp_path / "store")

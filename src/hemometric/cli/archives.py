@@ -55,7 +55,9 @@ def simulate(
 def ingest(
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="Folders with ECGs, or single files.")],
     out: Annotated[Path, typer.Option(metavar="STORE")],
-    format_name: Annotated[str, typer.Option("--format", help="auto: by content; or wfdb, dicom.")] = "auto",
+    format_name: Annotated[
+        str, typer.Option("--format", help="auto: by content; or the name of one (wfdb, dicom, ...).")
+    ] = "auto",
     dataset: Annotated[str, typer.Option(help="auto: recognised per SOURCE; or ptb-xl, ptbdb, none.")] = "auto",
     metadata: Annotated[
         Path | None,

@@ -10,12 +10,13 @@ from pathlib import Path
 from hemometric.datasets.facts import OLDEST_YEARS, Facts
 from hemometric.ecg import Sex
 from hemometric.errors import ReadError
+from hemometric.formats import find_suffix
 
 KEY_COLUMNS = ("source", "ecg_id")
 COLUMNS = (*KEY_COLUMNS, "patient_id", "age_years", "age", "sex", "acquired_at")
 
 _SEXES: dict[str, Sex] = {"f": "female", "female": "female", "m": "male", "male": "male"}
-_SUFFIXES = (".hea", ".dat", ".mat", ".dcm", ".dicom")
+_SAMPLE_SUFFIXES = (".dat", ".mat")
 _SHOWN_PROBLEMS = 5
 
 
@@ -160,4 +161,5 @@ def _normalise(source: str) -> str:
     """Drop the window number, a suffix and a leading "./" from a source."""
     bare = source.strip().replace("\\", "/").removeprefix("./")
     bare = bare.rpartition("#")[0] if bare.rpartition("#")[2].isdecimal() and "#" in bare else bare
-    return next((bare[: -len(suffix)] for suffix in _SUFFIXES if bare.casefold().endswith(suffix)), bare)
+    suffix = find_suffix(bare) or next((known for known in _SAMPLE_SUFFIXES if bare.casefold().endswith(known)), "")
+    return bare[: len(bare) - len(suffix)]

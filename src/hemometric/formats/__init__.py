@@ -1,10 +1,11 @@
 """ECG files in, `Ecg` out: one file per format, chosen by content.
 
-`read_ecg` reads one file, `find_records` lists those of a folder. WFDB (every storage format) and DICOM 12-lead are
-read; GE MUSE XML, HL7 aECG, Philips Sierra XML, SCP-ECG, HDF5 and EDF are recognised and refused by name.
+`FORMATS` says which are read. `read_ecg` reads one ECG, `find_records` lists the files of a folder, `list_parts` the
+ECGs of a file that holds several.
 """
 
 from hemometric.formats.find import find_records
-from hemometric.formats.read import read_ecg
+from hemometric.formats.known import FORMATS, find_by_suffix, find_suffix
+from hemometric.formats.read import list_parts, read_ecg
 
-__all__ = ["find_records", "read_ecg"]
+__all__ = ["FORMATS", "find_by_suffix", "find_records", "find_suffix", "list_parts", "read_ecg"]

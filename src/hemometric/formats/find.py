@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 from hemometric.errors import ReadError
+from hemometric.formats.known import FORMATS, HEAD_BYTES, find_suffix, is_dicom
 from hemometric.formats.read import find_file
-from hemometric.formats.recognition import HEAD_BYTES, is_dicom
 from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
 
 
 def find_records(source: Path) -> list[Path]:
-    """List the files that hold one ECG each, sorted.
+    """List the files that hold ECGs, sorted; `list_parts` says which ECGs a file holds.
 
-    These are WFDB headers (.hea), DICOM files (.dcm, .dicom) and files without a suffix (or with a number for one, as
-    in names made of a UID) that start as DICOM does. Hidden files are left out, and so are the headers of the segments
-    of a record that is listed itself.
+    These are the files with a suffix of `FORMATS` (WFDB headers, DICOM, ...) and files without a suffix (or with a
+    number for one, as in names made of a UID) that start as DICOM does. Hidden files are left out, and so are the
+    headers of the segments of a record that is listed itself.
 
     Args:
         source: A folder, which is searched with its subfolders (links to folders are not followed), or one file,
@@ -32,15 +32,16 @@ def find_records(source: Path) -> list[Path]:
         segments = _find_segments(Path(folder), visible)
         found += [Path(folder, name) for name in visible if name not in segments and _is_record(folder, name)]
     if not found:
-        reason = "holds no ECG; looked in it and its subfolders for WFDB headers (.hea) and DICOM files"
+        looked_for = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
+        reason = f"holds no ECG; looked in it and its subfolders for {looked_for} and DICOM files without a suffix"
         raise ReadError(source, reason, code="empty")
     return sorted(found)
 
 
 def _is_record(folder: str, name: str) -> bool:
-    _, dot, suffix = name.rpartition(".")
-    if dot and suffix.casefold() in {"hea", "dcm", "dicom"}:
+    if find_suffix(name) is not None:
         return True
+    _, dot, suffix = name.rpartition(".")
     return (not dot or suffix.isdecimal()) and is_dicom(_read_head(Path(folder, name), 132))
 
 

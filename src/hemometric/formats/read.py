@@ -5,16 +5,18 @@ from pathlib import Path
 
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError
-from hemometric.formats.recognition import HEAD_BYTES, recognise, refuse
+from hemometric.formats.known import FORMATS, HEAD_BYTES
+from hemometric.formats.recognition import recognise, refuse
 from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
-from hemometric.formats.wfdb_record import read_wfdb
 
 
-def read_ecg(path: str | Path) -> Ecg:
+def read_ecg(path: str | Path, *, part: str | None = None) -> Ecg:
     """Read a 12-lead ECG from a file; its content decides about the format, not its suffix.
 
     Args:
-        path: A DICOM file; or, for WFDB, the header, the header without ".hea", or a file of samples beside its header.
+        path: A file of any format of `FORMATS`; for WFDB the header, the header without ".hea", or a file of samples
+            beside its header.
+        part: Which ECG of a file that holds several, as `list_parts` names it.
 
     Returns:
         All samples, float32 mV, leads in the order of `LEADS`; NaN where the file marks samples as missing. Where a
@@ -24,26 +26,64 @@ def read_ecg(path: str | Path) -> Ecg:
     Raises:
         ReadError: The file cannot be read as a 12-lead ECG. `code` is one of "missing" (the file, or one that a header
             names), "directory", "empty", "not-an-ecg", "unsupported-format", "no-header", "wrong-suffix", "corrupt",
-            "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit".
+            "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit",
+            "several-ecgs" (say which part), "no-such-part".
     """
-    file = find_file(Path(path))
+    file, name = _find_record(Path(path))
+    _check_part(file, name, part)
+    return FORMATS[name].read(file, part)
+
+
+def list_parts(path: str | Path) -> tuple[str | None, ...]:
+    """Name the ECGs of a file: (None,) where its format holds one a file, else what `read_ecg` takes for `part`.
+
+    Args:
+        path: As for `read_ecg`.
+
+    Raises:
+        ReadError: As `read_ecg`; "empty" where the file holds no ECG.
+    """
+    file, name = _find_record(Path(path))
+    lister = FORMATS[name].list_parts
+    if lister is None:
+        return (None,)
+    parts = lister(file)
+    if not parts:
+        raise ReadError(file, f"this {FORMATS[name].title} file holds no ECG", code="empty")
+    return parts
+
+
+def _find_record(path: Path) -> tuple[Path, str]:
+    """Return the file that holds the description of a record, and its format."""
+    file = find_file(path)
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
-            found = recognise(head)
-            content = head + stream.read() if found == "wfdb" else b""
     except OSError as error:
         raise ReadError(file, f"cannot be opened: {error.strerror}", code="unreadable") from error
-    if found == "wfdb":
-        return read_wfdb(file, content)
-    if found == "dicom":
-        from hemometric.formats.dicom import read_dicom  # pydicom takes 0.2 s, and WFDB does without it
-
-        return read_dicom(file)
+    found = recognise(head)
+    if found is not None:
+        return file, found
     header = find_header_of(file)
     if header is None:
         raise refuse(file, head)
-    return read_wfdb(header)
+    return header, "wfdb"
+
+
+def _check_part(file: Path, name: str, part: str | None) -> None:
+    lister = FORMATS[name].list_parts
+    if lister is None:
+        if part is not None:
+            reason = f"{FORMATS[name].title} holds one ECG a file: leave part={part!r} out"
+            raise ReadError(file, reason, code="no-such-part")
+        return
+    if part is not None:
+        return  # the reader looks for it, which costs no list of all
+    parts = lister(file)
+    if len(parts) != 1:
+        some = f": {', '.join(parts[:3])}{', ...' if len(parts) > 3 else ''}" if parts else ""
+        reason = f"holds {len(parts):,} ECGs{some}; name one with part=..., or ingest the file"
+        raise ReadError(file, reason, code="several-ecgs" if parts else "empty")
 
 
 def find_file(path: Path) -> Path:

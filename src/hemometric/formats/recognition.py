@@ -2,21 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 
 from hemometric.errors import ReadError
-from hemometric.formats.wfdb_header import decode_header, is_header
-
-Format = Literal["wfdb", "dicom"]
-
-HEAD_BYTES = 4096
-SUPPORTED = "WFDB and DICOM"
+from hemometric.formats.known import FORMATS, has_root, name_supported
 
 _XML_ROOTS = {
-    b"<restingecgdata": "Philips Sierra XML",
-    b"<restingecg": "GE MUSE XML",
-    b"<annotatedecg": "HL7 aECG",
-    b"<cardiologyxml": "GE CardioSoft XML",
+    "restingecgdata": "Philips Sierra XML",
+    "restingecg": "GE MUSE XML",
+    "annotatedecg": "HL7 aECG",
+    "cardiologyxml": "GE CardioSoft XML",
 }
 _MAGIC = {
     b"\x89HDF\r\n\x1a\n": "HDF5",
@@ -33,20 +27,13 @@ _MAGIC = {
 }
 
 
-def recognise(head: bytes) -> Format | None:
-    """Return the format of a file that `read_ecg` reads, or None.
+def recognise(head: bytes) -> str | None:
+    """Return the key in `FORMATS` of a file that `read_ecg` reads, or None.
 
     Args:
         head: The first `HEAD_BYTES` bytes of the file, or all of it.
     """
-    if is_dicom(head):
-        return "dicom"
-    return "wfdb" if is_header(decode_header(head)) else None
-
-
-def is_dicom(head: bytes) -> bool:
-    """Say whether a file starts as DICOM part 10 does: a preamble of 128 bytes, then "DICM"."""
-    return head[128:132] == b"DICM"
+    return next((name for name, known in FORMATS.items() if known.matches(head)), None)
 
 
 def name_other_format(head: bytes) -> str | None:
@@ -56,22 +43,22 @@ def name_other_format(head: bytes) -> str | None:
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
-    text = head.replace(b"\x00", b"").lower()  # UTF-16 becomes ASCII where it matters
     for root, name in _XML_ROOTS.items():
-        if re.search(re.escape(root) + rb"[\s>]", text):
+        if has_root(head, root):
             return name
+    text = head.replace(b"\x00", b"").lower()  # UTF-16 becomes ASCII where it matters
     return "XML" if re.match(rb"(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*<(\?xml|!--|[a-z])", text) else None
 
 
 def refuse(path: Path, head: bytes) -> ReadError:
-    """Return the error for a file that is neither WFDB nor DICOM."""
+    """Return the error for a file of none of the formats that are read."""
     if not head:
         return ReadError(path, "the file is empty; copy it again", code="empty")
     other = name_other_format(head)
     if other is not None:
-        reason = f"this is {other}, which this version does not read; supported: {SUPPORTED}"
+        reason = f"this is {other}, which this version does not read; supported: {name_supported()}"
         return ReadError(path, reason, code="unsupported-format")
     if path.suffix.casefold() in {".dat", ".mat", ".xyz"}:
         reason = f"holds samples without a description; a WFDB record needs its header {path.stem}.hea beside it"
         return ReadError(path, reason, code="no-header")
-    return ReadError(path, f"not an ECG that we know; supported: {SUPPORTED}", code="not-an-ecg")
+    return ReadError(path, f"not an ECG that we know; supported: {name_supported()}", code="not-an-ecg")

@@ -15,7 +15,7 @@ from torch import Tensor
 from hemometric.ecg import LEADS, Ecg, Waveform
 from hemometric.encoders import Encoder
 from hemometric.errors import EcgError, ReadError, RunError
-from hemometric.formats import find_records, read_ecg
+from hemometric.formats import find_records, list_parts, read_ecg
 from hemometric.progress import say, track
 from hemometric.store import MANIFEST, Store
 from hemometric.training.batches import PreparedEcgs
@@ -154,7 +154,7 @@ def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") 
         table = _table(store.ecgs["ecg_id"].to_pylist(), store.ecgs["patient_id"].to_pylist(), embeddings)
         _write(table, out)
         return len(table), 0
-    records = find_records(source)
+    records = [(file, part) for file in find_records(source) for part in _parts_of(file)]
     found = list(_embed_files(records, encoder=encoder, contract=opened.contract, device=where))
     if not found:
         raise ReadError(source, f"none of its {len(records):,} records can be embedded (the reasons are above)")
@@ -164,11 +164,11 @@ def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") 
 
 
 def _embed_files(
-    records: list[Path], *, encoder: Encoder, contract: ModelContract, device: torch.device
+    records: list[tuple[Path, str | None]], *, encoder: Encoder, contract: ModelContract, device: torch.device
 ) -> Iterator[tuple[Ecg, Tensor]]:
-    for record in track(records, total=len(records), unit="ECGs", title="embed"):
+    for record, part in track(records, total=len(records), unit="ECGs", title="embed"):
         try:
-            ecg = read_ecg(record)
+            ecg = read_ecg(record, part=part)
         except (ReadError, EcgError) as error:
             say(f"refused: {error}")
             continue
@@ -177,6 +177,13 @@ def _embed_files(
             say(f"refused: {record}: {windows.reason}")
             continue
         yield ecg, embed_windows(windows, encoder=encoder, device=device).mean(dim=0)
+
+
+def _parts_of(file: Path) -> tuple[str | None, ...]:
+    try:
+        return list_parts(file)
+    except ReadError:
+        return (None,)  # reading it says what is wrong
 
 
 def _table(ecg_ids: list[str], patient_ids: list[str | None], embeddings: Tensor) -> pa.Table:

@@ -10,14 +10,11 @@ from typing import TypeVar
 from hemometric.datasets import Dataset, Facts, Metadata, open_dataset, read_metadata
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS
 from hemometric.errors import ReadError, SettingsError
-from hemometric.formats import find_records
+from hemometric.formats import FORMATS, find_by_suffix, find_records, find_suffix, list_parts
 from hemometric.store import StoreSettings
 
 Value = TypeVar("Value")
 
-FORMATS = ("auto", "wfdb", "dicom")
-
-_SUFFIXES = {".hea": "wfdb", ".dcm": "dicom", ".dicom": "dicom"}
 _DECIDING_PACKAGES = ("hemometric", "numpy", "pyarrow", "pydicom", "wfdb")
 
 
@@ -26,7 +23,7 @@ class IngestSettings:
     """How files become a store.
 
     Attributes:
-        format: "auto" reads every format that is known; "wfdb" and "dicom" leave the others out.
+        format: "auto" reads every format that is known; a name of `FORMATS` leaves the others out.
         dataset: "auto" recognises a public archive per SOURCE; a name insists on it; "none" looks for none.
         metadata: A CSV with what is known about the records; it goes before what archive and file say.
         sampling_rate_hz: Of the store.
@@ -56,7 +53,7 @@ class IngestSettings:
             SettingsError: One is out of its range.
         """
         rules = (
-            ("format", self.format in FORMATS, f"one of {', '.join(FORMATS)}"),
+            ("format", self.format in ("auto", *FORMATS), f"one of auto, {', '.join(FORMATS)}"),
             ("sampling_rate_hz", 1 <= self.sampling_rate_hz <= 100_000, "a rate from 1 to 100,000 Hz"),
             ("n_leads", self.n_leads in (8, 12), "8 or 12"),
             ("shard_size", self.shard_size >= 1, "at least 1"),
@@ -80,15 +77,17 @@ class IngestSettings:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A file that may hold an ECG.
+    """A file that may hold an ECG, or one ECG of a file that holds several.
 
     Attributes:
         path: The file.
-        source: Its name in the store: relative to the SOURCE's parent, without extension.
+        source: Its name in the store: relative to the SOURCE's parent, without extension; then "/" and the part.
+        part: Which ECG of the file, where it may hold several.
     """
 
     path: Path
     source: str
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,30 +207,41 @@ def _find_source(path: Path, settings: IngestSettings) -> Source:
     files = [file for file in find_records(path) if settings.format in ("auto", _format_of(file))]
     if not files:
         raise ReadError(path, f"holds no ECG of format {settings.format}; leave --format away", code="empty")
-    records = tuple(Record(path=file, source=_name(file, parent=path.parent)) for file in files)
+    records = tuple(record for file in files for record in _records_of(file, parent=path.parent))
     return Source(name=path.name, dataset=dataset, records=records)
 
 
 def _format_of(file: Path) -> str:
-    return _SUFFIXES.get(file.suffix.casefold(), "dicom")
+    return find_by_suffix(file.name) or "dicom"
+
+
+def _records_of(file: Path, *, parent: Path) -> list[Record]:
+    name = _name(file, parent=parent)
+    if FORMATS[_format_of(file)].list_parts is None:
+        return [Record(file, name)]
+    try:
+        parts = list_parts(file)
+    except ReadError:
+        return [Record(file, name)]  # reading it says what is wrong, and then it is rejected by name
+    return [Record(file, name if part is None else f"{name}/{part}", part) for part in parts]
 
 
 def _name(file: Path, *, parent: Path) -> str:
     """The name of a record in the store; only a known suffix is dropped, since a UID has points of its own."""
     relative = file.relative_to(parent)
-    known = file.suffix.casefold() in _SUFFIXES
-    return (relative.with_suffix("") if known else relative).as_posix()
+    suffix = find_suffix(file.name)
+    return relative.as_posix() if suffix is None else relative.as_posix()[: -len(suffix)]
 
 
 def _check_names(records: Sequence[Record]) -> None:
-    seen: dict[str, Path] = {}
+    seen: dict[str, Record] = {}
     for record in records:
-        other = seen.setdefault(record.source, record.path)
-        if other is not record.path:
+        other = seen.setdefault(record.source, record)
+        if other is not record:
             raise ReadError(
                 record.path,
-                f"would be called {record.source!r} in the store, as {other} is; rename one of the two SOURCE folders, "
-                "name each SOURCE once, or choose one --format",
+                f"would be called {record.source!r} in the store, as {other.path} is; rename one of the two SOURCE "
+                "folders, name each SOURCE once, or choose one --format",
                 code="duplicate-name",
             )
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +95,7 @@ def read_record(record: Record, cut: Cut) -> Reading:
     What is wrong with the file ends up in `rejects`; what is wrong with this program is raised.
     """
     try:
-        ecg = _read(record.path)
+        ecg = _read(record)
         windows = cut_windows(
             ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz, duration_s=cut.duration_s, pad=cut.pad
         )
@@ -118,11 +117,11 @@ def read_record(record: Record, cut: Cut) -> Reading:
     return _accepted(ecg, accepted, rejects)
 
 
-def _read(path: Path) -> Ecg:
+def _read(record: Record) -> Ecg:
     try:
-        return read_ecg(path)
+        return read_ecg(record.path, part=record.part)
     except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})", code="unreadable") from error
+        raise ReadError(record.path, f"cannot be read ({error.strerror or error})", code="unreadable") from error
 
 
 def _check(waveform: Waveform, *, sampling_rate_hz: float) -> list[bool]:

@@ -1,0 +1,103 @@
+"""The file formats that are read: how each is called, recognised, found in a folder and opened."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from hemometric.ecg import Ecg
+from hemometric.formats.wfdb_header import decode_header, is_header
+
+HEAD_BYTES = 4096
+"""A format is recognised by so many bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFormat:
+    """One file format.
+
+    Attributes:
+        title: What a person calls it.
+        suffixes: Of the files that `find_records` takes for records; lower case, with the point.
+        matches: Whether a file is of this format, by its first `HEAD_BYTES` bytes.
+        read: From a file, and the part of it that is meant, to the ECG.
+        list_parts: The names of the ECGs in a file that can hold several; None where a file holds one.
+    """
+
+    title: str
+    suffixes: tuple[str, ...]
+    matches: Callable[[bytes], bool]
+    read: Callable[[Path, str | None], Ecg]
+    list_parts: Callable[[Path], tuple[str, ...]] | None = None
+
+
+def is_dicom(head: bytes) -> bool:
+    """Say whether a file starts as DICOM part 10 does: a preamble of 128 bytes, then "DICM"."""
+    return head[128:132] == b"DICM"
+
+
+def _is_wfdb(head: bytes) -> bool:
+    return is_header(decode_header(head))
+
+
+def has_root(head: bytes, *names: str) -> bool:
+    """Say whether a file is XML whose root element, or its document type, has one of `names`; case is ignored.
+
+    Args:
+        head: The first bytes of the file, in UTF-8, UTF-16 or any encoding that extends ASCII.
+        names: Without prefix.
+    """
+    text = head.replace(b"\x00", b"").lower()  # UTF-16 becomes ASCII where it matters
+    return any(re.search(rb"<(?:[a-z][\w.-]*:)?" + name.lower().encode() + rb"[\s>/]", text) for name in names)
+
+
+# Each reader is imported when its first file is read: pydicom alone takes 0.2 s.
+
+
+def _read_wfdb(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.wfdb_record import read_wfdb
+
+    return read_wfdb(path)
+
+
+def _read_dicom(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.dicom import read_dicom
+
+    return read_dicom(path)
+
+
+FORMATS: Mapping[str, FileFormat] = MappingProxyType(
+    {
+        "dicom": FileFormat(title="DICOM", suffixes=(".dcm", ".dicom"), matches=is_dicom, read=_read_dicom),
+        "wfdb": FileFormat(title="WFDB", suffixes=(".hea",), matches=_is_wfdb, read=_read_wfdb),
+    }
+)
+"""Name on the command line -> format; they are tried in this order, so that WFDB, whose mark is weakest, comes last."""
+
+
+def name_supported() -> str:
+    """All formats that are read, for people: "DICOM and WFDB"."""
+    *others, last = (known.title for known in FORMATS.values())
+    return f"{', '.join(others)} and {last}"
+
+
+def find_suffix(name: str) -> str | None:
+    """Return the known suffix with which a file name ends, as it is written there, or None.
+
+    >>> find_suffix("00001_hr.HEA"), find_suffix("1.2.840.7")
+    ('.HEA', None)
+    """
+    suffixes = (suffix for known in FORMATS.values() for suffix in known.suffixes)
+    longest = max((len(suffix) for suffix in suffixes if name.casefold().endswith(suffix)), default=0)
+    return name[-longest:] if 0 < longest < len(name) else None
+
+
+def find_by_suffix(name: str) -> str | None:
+    """Return the format that files of this name are expected to be of, or None.
+
+    >>> find_by_suffix("00001_hr.hea")
+    'wfdb'
+    """
+    suffix = find_suffix(name)
+    return next((key for key, known in FORMATS.items() if suffix and suffix.casefold() in known.suffixes), None)
