@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemometric.ecg import INDEPENDENT_LEADS, INDEPENDENT_ROWS, LEADS, Waveform, derive_leads
 from hemometric.errors import StoreError
+from hemometric.store.definitions import read_targets
 from hemometric.store.manifest import Manifest, read_manifest
 from hemometric.store.shards import Microvolts, Shard, find_shard, gather, to_millivolts
 from hemometric.store.splits import SPLITS_FILE, assign, read_splits
@@ -23,6 +24,7 @@ from hemometric.store.tables import (
     read_optional_table,
     read_table,
 )
+from hemometric.targets import add_targets
 
 Rows = Sequence[int] | NDArray[np.integer]
 _CHUNK = 4
@@ -45,16 +47,19 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open a store.
+        """Open a store, and make the targets that its user defined known to `hemometric.targets`.
 
         Raises:
             StoreError: There is none, it is incomplete, of another schema version, or its files do not fit together.
+            SettingsError: It defines a target otherwise than a store or run that was opened before.
         """
         path = Path(path)
         manifest = read_manifest(path)
         if not manifest.complete:
             raise StoreError(f"{path}: incomplete (it was interrupted); finish it with the same command and --resume")
-        return cls(path, manifest, find_shards(path, manifest))
+        store = cls(path, manifest, find_shards(path, manifest))
+        add_targets(read_targets(path), where=str(path))
+        return store
 
     def __len__(self) -> int:
         return int(self._first_rows[-1])

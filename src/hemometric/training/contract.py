@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hemometric.ecg import LEADS, Waveform
 from hemometric.errors import RunError
+from hemometric.targets import Target
 from hemometric.waveform import bandpass, resample
 
 
@@ -15,12 +16,13 @@ class TargetContract(BaseModel):
     """One target of a fine-tuned model.
 
     Attributes:
-        name: Key of `hemometric.targets.TARGETS`.
+        name: Of the target, as `hemometric.targets.find_target` takes it.
         unit: Of every estimate.
         label_mean: Of the training labels; undone inside the model.
         label_sd: Of the training labels; undone inside the model.
         events: Keys such as "mpcwp>15", in the order of the event head's outputs.
         head: "mlp" or "linear".
+        definition: Of a target of the user's own; None for one that is built in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +33,7 @@ class TargetContract(BaseModel):
     label_sd: float
     events: tuple[str, ...]
     head: Literal["mlp", "linear"]
+    definition: Target | None = None
 
 
 class FeatureContract(BaseModel):

@@ -16,7 +16,7 @@ from hemometric.progress import say
 from hemometric.settings import FinetuneSettings, PretrainSettings
 from hemometric.store import Store
 from hemometric.store.durable import digest_file
-from hemometric.targets import find_target
+from hemometric.targets import TARGETS, find_target
 from hemometric.training.batches import PreparedEcgs
 from hemometric.training.calibration import Judged, calibrate
 from hemometric.training.card import finetuning_card
@@ -235,6 +235,7 @@ def _target_contract(train: LabelledEcgs, settings: FinetuneSettings) -> TargetC
         label_sd=float(train.values.std()),
         events=tuple(event.key for event in target.events),
         head=settings.head or "mlp",
+        definition=None if target.name in TARGETS else target,
     )
 
 

@@ -21,6 +21,7 @@ from hemometric.errors import RunError
 from hemometric.progress import say
 from hemometric.settings import differences
 from hemometric.store import Store
+from hemometric.targets import add_targets
 from hemometric.training.contract import ModelContract, TargetContract, read_contract
 from hemometric.training.files import beside, read_json, write_json, write_whole
 
@@ -150,10 +151,11 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
-        """Open a finished run.
+        """Open a finished run, and make targets of a user's own that it estimates known to `hemometric.targets`.
 
         Raises:
             RunError: There is none, it is not finished, or it is of another version.
+            SettingsError: It defines a target otherwise than a store or run that was opened before.
         """
         path = Path(path)
         if not path.is_dir():
@@ -161,7 +163,10 @@ class Run:
         settings = read_json(path / SETTINGS)
         if not (path / CONTRACT).exists():
             raise RunError(f"{path}: not finished: go on with the same command and --resume")
-        return cls(path=path, contract=read_contract(path / CONTRACT), settings=settings)
+        contract = read_contract(path / CONTRACT)
+        own = [target.definition for target in contract.targets if target.definition is not None]
+        add_targets(own, where=str(path))
+        return cls(path=path, contract=contract, settings=settings)
 
     def load_encoder(self, *, device: torch.device) -> Encoder:
         """The encoder with its trained weights, in eval mode.
