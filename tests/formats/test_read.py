@@ -63,7 +63,7 @@ def bad_inputs(folder, write_record, digital):
         (".", "directory", "is a folder, expected a file"),
         ("empty.hea", "empty", "the file is empty"),
         ("garbage.hea", "not-an-ecg", "not an ECG that we know; supported: "),
-        ("table.csv", "not-an-ecg", "not an ECG that we know"),
+        ("table.csv", "no-sidecar", "write them into table.ecg.json beside it"),
         ("lonely.dat", "no-header", "needs its header lonely.hea beside it"),
         ("old.dat", "no-header", "needs its header old.hea beside it"),
         ("muse.dcm", "unsupported-format", "this is GE MUSE XML, which this version does not read"),

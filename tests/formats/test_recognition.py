@@ -11,10 +11,9 @@ OTHER_FORMATS = [
     (b'\xef\xbb\xbf<?xml version="1.0"?><AnnotatedECG xmlns="urn:hl7-org:v3">', "HL7 aECG"),
     ('<?xml version="1.0" encoding="utf-16"?><restingecgdata lang="en">'.encode("utf-16"), "Philips Sierra XML"),
     (b"<note>hello</note>", "XML"),
-    (b"\x89HDF\r\n\x1a\n" + bytes(10), "HDF5"),
     (b"0       X X X X" + b" " * 200, "EDF"),
     (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB 5"),
-    (b"\x93NUMPY\x01\x00", "a NumPy array"),
+    (b"PK\x03\x04" + bytes(30), "a zip archive"),
 ]
 
 
@@ -41,6 +40,10 @@ def test_dicom_is_known_by_its_mark(dicom_example):
     assert recognise(bytes(128) + b"DICM") == "dicom"
 
 
+def test_hdf5_is_known_by_its_mark_behind_a_block_of_the_user_too():
+    assert [recognise(bytes(at) + b"\x89HDF\r\n\x1a\n") for at in (0, 512, 1024, 2048)] == ["hdf5"] * 4
+
+
 @pytest.mark.parametrize(
     "text", ["x 12 500 5000\n", "# a comment\n\nE1.mat 12 500 5000 05-Feb-2020 11:39:16\n", "x/3 12 500\n"]
 )
@@ -54,7 +57,7 @@ def test_a_header_is_known_by_its_record_line(text):
         ("x.hea", b"", "empty"),
         ("x.dat", b"\x00\x01\x02", "no-header"),
         ("x.mat", b"\x00\x00\x00\x00", "no-header"),
-        ("x.csv", b"time,I,II\n0,0.1,0.2\n", "not-an-ecg"),
+        ("x.csv", b"time,pressure\n0,15\n", "not-an-ecg"),
         ("x.hea", b"\xff\xfe\xfd", "not-an-ecg"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from hemometric.errors import ReadError
+from hemometric.formats.array_files import find_sidecar
 from hemometric.formats.known import FORMATS, HEAD_BYTES, find_suffix, is_dicom
 from hemometric.formats.read import find_file
 from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
@@ -12,19 +13,20 @@ from hemometric.formats.wfdb_header import decode_header, is_header, parse_heade
 def find_records(source: Path) -> list[Path]:
     """List the files that hold ECGs, sorted; `list_parts` says which ECGs a file holds.
 
-    These are the files with a suffix of `FORMATS` (WFDB headers, DICOM, ...) and files without a suffix (or with a
-    number for one, as in names made of a UID) that start as DICOM does. Hidden files are left out, and so are the
-    headers of the segments of a record that is listed itself.
+    These are the files with a suffix of `FORMATS` (WFDB headers, DICOM, sidecars of arrays, ...) and files without a
+    suffix (or with a number for one, as in names made of a UID) that start as DICOM does. Hidden files are left out,
+    and so are the headers of the segments of a record that is listed itself.
 
     Args:
         source: A folder, which is searched with its subfolders (links to folders are not followed), or one file,
-            which is returned as it is.
+            which is returned as it is, or the sidecar beside it.
 
     Raises:
         ReadError: `source` does not exist ("missing") or holds no ECG ("empty").
     """
     if not source.is_dir():
-        return [find_file(source)]
+        file = find_file(source)
+        return [find_sidecar(file) or file]
     found: list[Path] = []
     for folder, subfolders, names in os.walk(source):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hemometric.ecg import Ecg
+from hemometric.formats.array_files import SIDECAR_SUFFIX, is_array
 from hemometric.formats.wfdb_header import decode_header, is_header
 
 HEAD_BYTES = 4096
@@ -22,19 +23,25 @@ class FileFormat:
         suffixes: Of the files that `find_records` takes for records; lower case, with the point.
         matches: Whether a file is of this format, by its first `HEAD_BYTES` bytes.
         read: From a file, and the part of it that is meant, to the ECG.
-        list_parts: The names of the ECGs in a file that can hold several; None where a file holds one.
+        list_parts: The names of the ECGs in a file that can hold several, or (None,) where this one does not; None
+            where no file of the format does.
     """
 
     title: str
     suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
     read: Callable[[Path, str | None], Ecg]
-    list_parts: Callable[[Path], tuple[str, ...]] | None = None
+    list_parts: Callable[[Path], tuple[str | None, ...]] | None = None
 
 
 def is_dicom(head: bytes) -> bool:
     """Say whether a file starts as DICOM part 10 does: a preamble of 128 bytes, then "DICM"."""
     return head[128:132] == b"DICM"
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Say whether a file is HDF5, whose mark stands at its start or behind a block of the user's own."""
+    return any(head[at : at + 8] == b"\x89HDF\r\n\x1a\n" for at in (0, 512, 1024, 2048))
 
 
 def _is_wfdb(head: bytes) -> bool:
@@ -67,9 +74,47 @@ def _read_dicom(path: Path, _: str | None) -> Ecg:
     return read_dicom(path)
 
 
+def _read_hdf5(path: Path, part: str | None) -> Ecg:
+    from hemometric.formats.hdf5 import read_hdf5
+
+    return read_hdf5(path, part)
+
+
+def _list_hdf5(path: Path) -> tuple[str, ...]:
+    from hemometric.formats.hdf5 import list_hdf5
+
+    return list_hdf5(path)
+
+
+def _read_array(path: Path, part: str | None) -> Ecg:
+    from hemometric.formats.arrays import read_array
+
+    return read_array(path, part)
+
+
+def _list_array(path: Path) -> tuple[str | None, ...]:
+    from hemometric.formats.arrays import list_array
+
+    return list_array(path)
+
+
 FORMATS: Mapping[str, FileFormat] = MappingProxyType(
     {
         "dicom": FileFormat(title="DICOM", suffixes=(".dcm", ".dicom"), matches=is_dicom, read=_read_dicom),
+        "hdf5": FileFormat(
+            title="HDF5",
+            suffixes=(".hdf5", ".h5", ".hd5"),
+            matches=is_hdf5,
+            read=_read_hdf5,
+            list_parts=_list_hdf5,
+        ),
+        "arrays": FileFormat(
+            title="arrays with a sidecar (NPY, NPZ, CSV)",
+            suffixes=(SIDECAR_SUFFIX,),
+            matches=is_array,
+            read=_read_array,
+            list_parts=_list_array,
+        ),
         "wfdb": FileFormat(title="WFDB", suffixes=(".hea",), matches=_is_wfdb, read=_read_wfdb),
     }
 )

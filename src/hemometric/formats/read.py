@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError
+from hemometric.formats.array_files import find_sidecar
 from hemometric.formats.known import FORMATS, HEAD_BYTES
 from hemometric.formats.recognition import recognise, refuse
 from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
@@ -15,7 +16,7 @@ def read_ecg(path: str | Path, *, part: str | None = None) -> Ecg:
 
     Args:
         path: A file of any format of `FORMATS`; for WFDB the header, the header without ".hea", or a file of samples
-            beside its header.
+            beside its header; for arrays likewise the sidecar, or the file of samples beside it.
         part: Which ECG of a file that holds several, as `list_parts` names it.
 
     Returns:
@@ -27,7 +28,8 @@ def read_ecg(path: str | Path, *, part: str | None = None) -> Ecg:
         ReadError: The file cannot be read as a 12-lead ECG. `code` is one of "missing" (the file, or one that a header
             names), "directory", "empty", "not-an-ecg", "unsupported-format", "no-header", "wrong-suffix", "corrupt",
             "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit",
-            "several-ecgs" (say which part), "no-such-part".
+            "no-rate", "several-ecgs" (say which part), "no-such-part", "no-sidecar", "sidecar", "no-such-array",
+            "metadata", "duplicate-name", "too-long".
     """
     file, name = _find_record(Path(path))
     _check_part(file, name, part)
@@ -65,9 +67,11 @@ def _find_record(path: Path) -> tuple[Path, str]:
     if found is not None:
         return file, found
     header = find_header_of(file)
-    if header is None:
-        raise refuse(file, head)
-    return header, "wfdb"
+    if header is not None:
+        return header, "wfdb"
+    if find_sidecar(file) is not None:
+        return file, "arrays"
+    raise refuse(file, head)
 
 
 def _check_part(file: Path, name: str, part: str | None) -> None:
@@ -81,7 +85,7 @@ def _check_part(file: Path, name: str, part: str | None) -> None:
         return  # the reader looks for it, which costs no list of all
     parts = lister(file)
     if len(parts) != 1:
-        some = f": {', '.join(parts[:3])}{', ...' if len(parts) > 3 else ''}" if parts else ""
+        some = f": {', '.join(map(str, parts[:3]))}{', ...' if len(parts) > 3 else ''}" if parts else ""
         reason = f"holds {len(parts):,} ECGs{some}; name one with part=..., or ingest the file"
         raise ReadError(file, reason, code="several-ecgs" if parts else "empty")
 

@@ -13,11 +13,9 @@ _XML_ROOTS = {
     "cardiologyxml": "GE CardioSoft XML",
 }
 _MAGIC = {
-    b"\x89HDF\r\n\x1a\n": "HDF5",
     b"0       ": "EDF",
     b"\xffBIOSEMI": "BDF",
     b"MATLAB 5.0 MAT-file": "MATLAB 5",
-    b"\x93NUMPY": "a NumPy array",
     b"PAR1": "Parquet",
     b"%PDF": "PDF",
     b"\x89PNG": "a PNG picture",
