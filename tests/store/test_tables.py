@@ -10,6 +10,7 @@ from hemometric.store import (
     ecgs_schema,
     flag_column,
     verify,
+    write_store_files,
     write_store_table,
 )
 from hemometric.store.tables import (
@@ -71,6 +72,17 @@ def test_a_table_that_is_added_is_read_back_and_verified(make_store):
     assert Store.open(path).links().to_pylist() == [LINK]
     assert verify(path) == []
     assert not [file for file in path.iterdir() if file.name.startswith(".")]
+
+
+def test_files_are_added_and_taken_away_with_their_hashes(make_store):
+    path, _ = make_store()
+    write_store_files(path, {"splits.json": b"{}\n", "splits.csv": b"patient_id,split\n"})
+    assert (path / "splits.json").read_bytes() == b"{}\n"
+    (path / "splits.json").write_bytes(b"[]\n")
+    assert verify(path) != []
+    write_store_files(path, {}, without=["splits.json", "splits.csv", "never there"])
+    assert verify(path) == []
+    assert not [file for file in path.iterdir() if file.name.startswith(("splits", "."))]
 
 
 def test_a_table_with_another_schema_is_refused(make_store):

@@ -12,6 +12,7 @@ from hemometric.store.tables import (
     Reject,
     ecgs_schema,
     flag_column,
+    write_store_files,
     write_store_table,
 )
 from hemometric.store.verification import verify
@@ -37,5 +38,6 @@ __all__ = [
     "flag_column",
     "to_microvolts",
     "verify",
+    "write_store_files",
     "write_store_table",
 ]

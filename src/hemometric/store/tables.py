@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemometric.errors import StoreError
-from hemometric.store.durable import digest, publish, write_aside
+from hemometric.store.durable import cannot_write, digest, publish, write_aside
 from hemometric.store.manifest import read_manifest, write_manifest
 
 ECGS_SCHEMA = pa.schema(
@@ -202,10 +202,33 @@ def write_store_table(store: Path, name: str, table: pa.Table) -> None:
     Raises:
         StoreError: The store cannot be written.
     """
+    write_store_files(store, {name: encode_table(table)})
+
+
+def write_store_files(store: Path, pieces: Mapping[str, bytes], *, without: Sequence[str] = ()) -> None:
+    """Add files to a complete store, or replace them, and note their hashes in the manifest at last.
+
+    Each file is there as a whole or not at all. Where this is interrupted between two of them, `verify` names those
+    that the manifest does not know yet; doing the same again mends it.
+
+    Args:
+        store: The store's directory.
+        pieces: File name, such as "links.parquet", and content.
+        without: Names of files that are taken away, whether they are there or not.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
     manifest = read_manifest(store)
-    encoded = encode_table(table)
-    aside = store / f".{name}"
-    write_aside(aside, [encoded])
-    publish(aside, store / name)
-    files = dict(sorted({**manifest.files, name: digest([encoded])}.items()))
-    write_manifest(store, manifest.model_copy(update={"files": files}))
+    for name, encoded in pieces.items():
+        write_aside(store / f".{name}", [encoded])
+    for name in pieces:
+        publish(store / f".{name}", store / name)
+    for name in without:
+        try:
+            (store / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(store / name, error) from error
+    kept = {name: found for name, found in manifest.files.items() if name not in without}
+    files = {**kept, **{name: digest([encoded]) for name, encoded in pieces.items()}}
+    write_manifest(store, manifest.model_copy(update={"files": dict(sorted(files.items()))}))
