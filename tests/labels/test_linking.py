@@ -5,9 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hemometric.errors import LabelError
-from hemometric.labels import join, link
-from hemometric.store import Store, verify
+from hemometric.labels import join
 
 PATIENTS = ("p1", "p2", "p3")
 MOMENTS = st.one_of(
@@ -31,13 +29,21 @@ def pair_slowly(acquired_at, measured_at):
     return 1, 24 * (abs((ecg_time.date() - label_time.date()) / timedelta(days=1)) + 1), None
 
 
-def link_slowly(ecgs, labels, window):
+def certainly(side, acquired_at, measured_at):
+    """Whether the ECG lies on that side whatever the hours that are not known."""
+    n_known = min(len(acquired_at), len(measured_at))
+    ecg, value = acquired_at[:n_known], measured_at[:n_known]
+    same = ecg == value and n_known == 19
+    return side == "both" or same or (ecg < value if side == "before" else ecg > value)
+
+
+def link_slowly(ecgs, labels, window, side):
     """The rule as it is written: of all pairs keep those allowed, then those best by each criterion in turn."""
     found = []
     for (number, (patient, acquired_at)), target in itertools.product(enumerate(ecgs), ("mpcwp", "co")):
         mine = [label for label in labels if label[0] == patient and label[2] == target and acquired_at is not None]
         pairs = [(*pair_slowly(acquired_at, label[1]), datetime.fromisoformat(label[1]), *label) for label in mine]
-        pairs = [pair for pair in pairs if pair[1] <= window]
+        pairs = [pair for pair in pairs if pair[1] <= window and certainly(side, acquired_at, pair[5])]
         for criterion, best in ((0, min), (1, min), (3, max)):
             pairs = [pair for pair in pairs if pair[criterion] == best(p[criterion] for p in pairs)]
         if pairs:
@@ -51,10 +57,15 @@ def as_tuples(links):
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ecgs=ECGS, labels=VALUES, window=st.sampled_from([0.0, 1.0, 6.0, 24.0, 48.0, 72.0]))
-def test_linking_equals_the_rule_applied_to_all_pairs(ecgs_of, labels_of, ecgs, labels, window):
-    found = join(ecgs_of(ecgs), labels_of(labels), window_hours=window)
-    assert as_tuples(found.links) == link_slowly(ecgs, labels, window)
+@given(
+    ecgs=ECGS,
+    labels=VALUES,
+    window=st.sampled_from([0.0, 1.0, 6.0, 24.0, 48.0, 72.0]),
+    side=st.sampled_from(["before", "after", "both"]),
+)
+def test_linking_equals_the_rule_applied_to_all_pairs(ecgs_of, labels_of, ecgs, labels, window, side):
+    found = join(ecgs_of(ecgs), labels_of(labels), window_hours=window, side=side)
+    assert as_tuples(found.links) == link_slowly(ecgs, labels, window, side)
 
 
 CASES = {
@@ -96,75 +107,11 @@ def test_the_rule_by_example(ecgs_of, labels_of, case):
     assert [(row["value"], row["gap_hours"]) for row in links] == ([] if expected is None else [expected])
 
 
-ECGS_AT_HAND = [
-    ("p1", "2020-05-15T10:00:00"),
-    ("p1", "2020-05-18T10:00:00"),
-    ("p1", None),
-    ("p2", "2020-05-15T10:00:00"),
-    ("p3", "2020-05-15T10:00:00"),
-]
-
-
-def test_linking_a_csv_writes_labels_and_links_and_accounts_for_everything(make_store, csv_of):
-    store = make_store(ECGS_AT_HAND)
-    path = csv_of(
-        "p1,2020-05-15T12:00:00,mpcwp,12,mmHg",
-        "p1,2020-05-15T12:00:00,co,4,L/min",
-        "p2,2020-01-01,mpcwp,12,mmHg",
-        "stranger,2020-05-15,mpcwp,12,mmHg",
-        "p1,2020-05-15,mpcwp,500,mmHg",
-    )
-    before = store.fingerprint
-    summary = link(store, labels_csv=path)
-    assert (summary.n_labels_read, summary.n_labels_linked, summary.n_labels_unknown_patient) == (5, 2, 1)
-    assert dict(summary.dropped) == {"implausible": 1}
-    assert [(step.n_patients, step.n_ecgs) for step in summary.steps] == [(3, 5), (2, 4), (2, 3), (1, 1)]
-    assert [(step.title, step.n_ecgs) for step in summary.targets] == [("mpcwp", 1), ("co", 1)]
-    assert "5 read, 2 linked within 24 h" in summary.text()
-    assert "implausible 1" in summary.text()
-
-    again = Store.open(store.path)
-    expected = {"ecg_id": "e0", "value": 12.0, "measured_at": "2020-05-15T12:00:00", "gap_hours": -2.0}
-    assert again.links().to_pylist()[0] == expected | {"target": "mpcwp"}
-    assert again.labels().num_rows == 4
-    assert verify(store.path) == []
-    assert again.fingerprint == before
-
-
-def test_without_a_csv_the_stores_own_labels_are_linked_again(make_store, labels_of):
-    labels = labels_of([("p1", "2020-05-16T12:00:00", "mpcwp", 9.0)])
-    store = make_store(ECGS_AT_HAND, labels=labels)
-    with pytest.raises(LabelError, match="no ECG can be linked"):
-        link(store)
-    assert store.links() is None
-    assert link(store, window_hours=48).steps[-1].n_ecgs == 2
-    assert store.links()["ecg_id"].to_pylist() == ["e0", "e1"]
-    link(store, window_hours=30)
-    assert store.links()["ecg_id"].to_pylist() == ["e0"]
-    assert verify(store.path) == []
-
-
-def test_when_nothing_can_be_linked_nothing_is_written_and_the_losses_are_named(make_store, csv_of):
-    store = make_store(ECGS_AT_HAND)
-    with pytest.raises(LabelError, match=r"no ECG can be linked\. .*not in the store 1") as caught:
-        link(store, labels_csv=csv_of("P1,2020-05-15,mpcwp,12,mmHg"))
-    assert "\n" not in str(caught.value)
-    assert store.labels() is None
-    assert store.links() is None
-
-
-def test_a_store_without_labels_says_how_to_give_some(make_store):
-    with pytest.raises(LabelError, match="--labels CSV"):
-        link(make_store(ECGS_AT_HAND))
-
-
-def test_a_time_of_an_ecg_that_cannot_be_read_is_named(make_store, csv_of):
-    store = make_store([("p1", "15.05.2020")])
-    with pytest.raises(LabelError, match=r"ECG e0: time '15\.05\.2020' is not ISO 8601"):
-        link(store, labels_csv=csv_of("p1,2020-05-15,mpcwp,12,mmHg"))
-
-
-@pytest.mark.parametrize("window_hours", [-1.0, float("nan")])
-def test_a_window_that_makes_no_sense_is_a_wrong_call(make_store, window_hours):
-    with pytest.raises(ValueError, match="window_hours"):
-        link(make_store(ECGS_AT_HAND), window_hours=window_hours)
+def test_ecgs_whose_side_dates_do_not_tell_are_counted(ecgs_of, labels_of):
+    ecgs = ecgs_of([("p", "2020-05-15"), ("p", "2020-05-14T23:00:00"), ("p", "2020-05-15T10:00:00")])
+    labels = labels_of([("p", "2020-05-15", "mpcwp", 1.0)])
+    found = join(ecgs, labels, window_hours=48.0, side="before")
+    assert found.links["ecg_id"].to_pylist() == ["e1"]
+    assert found.n_order_unknown == 2
+    assert [step.n_ecgs for step in found.steps] == [3, 3, 3, 3, 1]
+    assert join(ecgs, labels, window_hours=48.0).n_order_unknown == 0

@@ -90,22 +90,6 @@ def ingest(
     typer.echo(run_ingest(sources, out=out, settings=settings).text())
 
 
-@app.command(epilog="Example: hemometric link archive --labels catheterisations.csv --window-hours 24")
-def link(
-    store: StoreArgument,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="Columns patient_id, measured_at, target, value, unit; else the store's own."),
-    ] = None,
-    window_hours: Annotated[float, typer.Option(min=0, help="Largest time between ECG and catheterisation.")] = 24.0,
-) -> None:
-    """Join catheter values to the ECGs of the same patient within a time window."""
-    from hemometric.labels import link as run_link
-    from hemometric.store import Store
-
-    typer.echo(run_link(Store.open(store), labels_csv=labels, window_hours=window_hours).text())
-
-
 @app.command(epilog="Example: hemometric verify archive")
 def verify(store: StoreArgument) -> None:
     """Check every shard and table of a store against its hash."""

@@ -3,30 +3,48 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import pyarrow as pa
 
 from hemometric.errors import LabelError
-from hemometric.labels.moments import Moment, parse_moment
+from hemometric.labels.layout import Layout
+from hemometric.labels.moments import Moment, parse_moment, parse_moment_as
+from hemometric.labels.units import find_unit
+from hemometric.settings import suggest
 from hemometric.store import LABELS_SCHEMA
-from hemometric.targets import TARGETS, Target
+from hemometric.targets import Target, known_targets
 
-REQUIRED_COLUMNS = ("patient_id", "measured_at", "target", "value", "unit")
-
-FACTORS: Mapping[str, Mapping[str, float]] = MappingProxyType(
-    {
-        "mmHg": MappingProxyType({"mmHg": 1.0, "cmH2O": 0.735559, "kPa": 7.50062}),
-        "L/min": MappingProxyType({"L/min": 1.0, "mL/min": 0.001}),
-    }
-)
-"""By a target's unit: the units in which its values may be written, and what they are multiplied by (NIST SP 811)."""
-
-_MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+_SEPARATORS = (",", ";", "\t")
 _SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReject:
+    """A value that was written and is not used.
+
+    Attributes:
+        line: Of the file, the header being line 1.
+        patient_id: As written.
+        measured_at: As written.
+        target: Name of the target, or what stands for it.
+        value: As written.
+        unit: As written.
+        reason_code: "no-patient", "no-time" or "implausible".
+        detail: One sentence.
+    """
+
+    line: int
+    patient_id: str
+    measured_at: str
+    target: str
+    value: str
+    unit: str
+    reason_code: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,132 +53,190 @@ class CatheterTable:
 
     Attributes:
         labels: The values that can be used, `LABELS_SCHEMA`, in the order of the file.
-        n_read: Rows of the file.
-        dropped: Rows that were left out, by reason: "no-patient", "no-time", "no-value", "implausible".
+        n_read: Values that were looked at: rows of a long table, cells of a wide one.
+        n_patients: Patients among them.
+        dropped: Those that were left out, by reason: as in `LabelReject`, and "no-value" and "other-target".
+        rejects: Those of them that hold a value of a target.
     """
 
     labels: pa.Table
     n_read: int
+    n_patients: int
     dropped: Mapping[str, int]
+    rejects: tuple[LabelReject, ...]
 
 
-def read_catheter_csv(path: Path) -> CatheterTable:
-    """Read catheter values: columns patient_id, measured_at, target, value, unit and, if you like, method.
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A value as it is written, with all that stands for it."""
 
-    `measured_at` is ISO 8601 by the same clock as the ECGs, a date or a date with time. A unit is converted only where
-    it is stated. Rows without patient, time or value and values outside the target's plausible range are left out and
-    counted; what looks like a mistake of the whole table (an unknown unit or target, a decimal comma) is refused.
+    line: int
+    patient_id: str
+    measured_at: str
+    target: str
+    value: str
+    unit: str
+    method: str
+
+    def reject(self, code: str, detail: str) -> LabelReject:
+        written = (self.line, self.patient_id, self.measured_at, self.target, self.value, self.unit)
+        return LabelReject(*written, reason_code=code, detail=detail)
+
+
+def read_catheter_csv(
+    path: Path, *, layout: Layout | None = None, targets: Mapping[str, Target] | None = None
+) -> CatheterTable:
+    """Read catheter values, by default from columns patient_id, measured_at, target, value, unit and perhaps method.
+
+    `measured_at` is by the same clock as the ECGs, a date or a date with time. A unit is converted only where it is
+    stated. Rows without patient, time or value and values outside the target's plausible range are left out, counted
+    and listed; what looks like a mistake of the whole table (an unknown unit or target, a decimal comma that was not
+    announced) is refused.
+
+    Args:
+        path: UTF-8, columns separated by commas, semicolons or tabs.
+        layout: Where it has other columns.
+        targets: Those that may occur, by name; None: all that are known.
 
     Raises:
         LabelError: The file cannot be read, lacks a column, or has rows that cannot be understood; the message names
             the lines.
     """
+    layout = layout or Layout()
+    known = known_targets() if targets is None else targets
     rows: list[dict[str, object]] = []
+    rejects: list[LabelReject] = []
     dropped: Counter[str] = Counter()
     problems: list[str] = []
-    read = _read_rows(path)
-    for line, row in read:
-        reason = _find_gap(row)
-        if reason is None:
+    patients: set[str] = set()
+    for cell in _read_cells(path, layout):
+        patients.add(cell.patient_id)
+        reason = _find_gap(cell, layout)
+        reject = None
+        if reason in ("no-patient", "no-time"):
+            reject = cell.reject(reason, f"the value has no {reason.removeprefix('no-')}")
+        elif reason is None:
             try:
-                label, reason = _to_label(row)
-                rows += [label] if reason is None else []
+                label, reject = _to_label(cell, layout=layout, targets=known)
+                rows += [label] if reject is None else []
             except ValueError as error:
-                problems.append(f"line {line}: {error}")
-        if reason is not None:
-            dropped[reason] += 1
+                problems.append(f"line {cell.line}: {error}")
+        if reject is not None:
+            rejects.append(reject)
+            reason = reject.reason_code
+        dropped[reason or "used"] += 1
     if problems:
-        more = f"; and {len(problems) - _SHOWN:,} more lines" if len(problems) > _SHOWN else ""
+        more = f"; and {len(problems) - _SHOWN:,} more values" if len(problems) > _SHOWN else ""
         raise LabelError(f"{path}: {'; '.join(problems[:_SHOWN])}{more}")
+    n_read = dropped.total()
+    del dropped["used"]
     if not rows:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common()) or "it has no rows"
         raise LabelError(f"{path}: no catheter value can be used ({reasons})")
-    return CatheterTable(labels=pa.Table.from_pylist(rows, schema=LABELS_SCHEMA), n_read=len(read), dropped=dropped)
+    labels = pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)
+    return CatheterTable(labels, n_read, len(patients - {""}), dict(dropped), tuple(rejects))
 
 
-def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _read_cells(path: Path, layout: Layout) -> list[_Cell]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restval="")
-            missing = [name for name in REQUIRED_COLUMNS if name not in (table.fieldnames or ())]
-            if missing:
-                found = ", ".join(table.fieldnames or ()) or "none"
-                raise LabelError(f"{path}: column {', '.join(missing)} is missing; found: {found}")
-            return [
-                (table.line_num, {name: value.strip() for name, value in row.items() if isinstance(value, str)})
-                for row in table
-            ]
+            header = file.readline()
+            file.seek(0)
+            separator = max(_SEPARATORS, key=header.count)
+            table = csv.DictReader(file, restval="", delimiter=separator)
+            try:
+                places = layout.find_columns(table.fieldnames or ())
+            except ValueError as error:
+                raise LabelError(f"{path}: {error}") from None
+            return [cell for row in table for cell in _cells_of(row, table.line_num, places, layout)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise LabelError(f"{path}: not a readable CSV ({reason}); expected UTF-8 with commas") from error
+        raise LabelError(
+            f"{path}: not a readable CSV ({reason}); expected UTF-8 with commas, semicolons or tabs"
+        ) from error
 
 
-def _find_gap(row: Mapping[str, str]) -> str | None:
-    """The reason to leave a row out since something is not there, or None."""
-    if not row["patient_id"]:
+def _cells_of(
+    row: Mapping[str, str], line: int, places: Mapping[str, Sequence[str]], layout: Layout
+) -> Iterator[_Cell]:
+    at = {name: " ".join(part for part in (row[one].strip() for one in places[name]) if part) for name in places}
+    patient, moment, method = at["patient_id"], at["measured_at"], at.get("method", "")
+    if not layout.wide:
+        yield _Cell(line, patient, moment, at["target"], at["value"], at.get("unit", ""), method)
+    for column in layout.wide:
+        value = row[column.header].strip()
+        yield _Cell(line, patient, moment, column.target, value, column.unit, method or column.header)
+
+
+def _find_gap(cell: _Cell, layout: Layout) -> str | None:
+    """The reason to leave a value out since it is not asked for or something is not there, or None."""
+    if layout.names and cell.target not in layout.names:
+        return "other-target"
+    if cell.value.casefold() in MISSING_VALUES:
+        return "no-value"
+    if not cell.patient_id:
         return "no-patient"
-    if not row["measured_at"]:
-        return "no-time"
-    return "no-value" if row["value"].casefold() in _MISSING_VALUES else None
+    return None if cell.measured_at else "no-time"
 
 
-def _to_label(row: Mapping[str, str]) -> tuple[dict[str, object], str | None]:
-    """Return a row of `LABELS_SCHEMA`, and the reason to leave it out or None.
+def _to_label(
+    cell: _Cell, *, layout: Layout, targets: Mapping[str, Target]
+) -> tuple[dict[str, object], LabelReject | None]:
+    """Return a row of `LABELS_SCHEMA`, and the rejection where its value is not plausible.
 
     Raises:
-        ValueError: The row cannot be understood.
+        ValueError: The value cannot be understood.
     """
-    target = _parse_target(row["target"])
-    moment = _parse_time(row["measured_at"])
-    original = _parse_value(row["value"])
-    unit, factor = _parse_unit(row["unit"], target)
+    target = _find(layout.names.get(cell.target, cell.target.casefold()), cell.target, targets)
+    moment = _parse_time(cell.measured_at, layout.date_formats, header=layout.header("measured_at"))
+    original = _parse_value(cell.value, decimal_comma=layout.decimal_comma)
+    unit, factor = find_unit(cell.unit or layout.units.get(target.name, ""), target)
     value = original * factor
     label: dict[str, object] = {
-        "patient_id": row["patient_id"],
+        "patient_id": cell.patient_id,
         "measured_at": moment.text(),
         "time_known": moment.time_known,
         "target": target.name,
         "value": value,
         "value_original": original,
         "unit_original": unit,
-        "method": row.get("method") or None,
+        "method": cell.method or None,
     }
-    return label, None if target.low <= value <= target.high else "implausible"
+    if target.low <= value <= target.high:
+        return label, None
+    detail = f"{value:.6g} {target.unit} is outside {target.low:g} to {target.high:g}"
+    return label, cell.reject("implausible", detail)
 
 
-def _parse_target(text: str) -> Target:
+def _find(name: str, text: str, targets: Mapping[str, Target]) -> Target:
+    if name in targets:
+        return targets[name]
+    hint = suggest(name, list(targets))
+    raise ValueError(f"unknown target {text!r}{hint}; say which it is with --names, or define one of your own")
+
+
+def _parse_time(text: str, formats: Sequence[str], *, header: str) -> Moment:
     try:
-        return TARGETS[text.casefold()]
-    except KeyError:
-        raise ValueError(f"unknown target {text!r}, expected one of {', '.join(TARGETS)}") from None
-
-
-def _parse_time(text: str) -> Moment:
-    try:
-        return parse_moment(text)
+        return parse_moment_as(text, tuple(formats)) if formats else parse_moment(text)
     except ValueError as error:
-        zone = "zone" in str(error)
-        hint = (
-            "write the local time of the ECGs, without a zone" if zone else "expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss"
-        )
-        raise ValueError(f"measured_at {text!r}: {hint}") from None
+        if "zone" in str(error):
+            hint = "write the local time of the ECGs, without a zone"
+        elif formats:
+            hint = f"expected {' or '.join(formats)}"
+        else:
+            hint = "expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss, or say what it is with --date-format"
+        raise ValueError(f"{header} {text!r}: {hint}") from None
 
 
-def _parse_value(text: str) -> float:
+def _parse_value(text: str, *, decimal_comma: bool) -> float:
+    mark = "comma" if decimal_comma else "point"
     try:
-        value = float(text)
+        if decimal_comma and "." in text:
+            raise ValueError
+        value = float(text.replace(",", ".") if decimal_comma else text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"value {text!r} is not a number; write it with a decimal point and without unit")
+        announced = "" if decimal_comma or "," not in text else ", or announce a decimal comma with --decimal-comma"
+        raise ValueError(f"value {text!r} is not a number; write it with a decimal {mark} and without unit{announced}")
     return value
-
-
-def _parse_unit(text: str, target: Target) -> tuple[str, float]:
-    factors = FACTORS[target.unit]
-    for unit, factor in factors.items():
-        if text.casefold() == unit.casefold():
-            return unit, factor
-    known = ", ".join(factors)
-    stated = f"unit {text!r}" if text else "no unit"
-    raise ValueError(f"{stated} for {target.name}, expected one of {known}; no unit is guessed")

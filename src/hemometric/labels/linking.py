@@ -1,79 +1,33 @@
 """Which catheter value belongs to which ECG.
 
-The rule: same patient, same target, not further apart than the window; of several values the nearest. Where both times
-are known, their distance counts. Where one is only a date, the calendar days count, and a pair is joined only if it is
-certainly within the window: d days apart means less than (d + 1) x 24 h, so 24 h joins the same day, 48 h the next too,
-and less than 24 h none. A value with a known distance goes before one without; of equally near ones the later is taken,
-and of several at the same time the last row.
+The rule: same patient, same target, not further apart than the window and, where a side is asked for, certainly on that
+side of the catheterisation; of several values the nearest. Where both times are known, their distance counts. Where one
+is only a date, the calendar days count, and a pair is joined only if it is certainly within the window: d days apart
+means less than (d + 1) x 24 h, so 24 h joins the same day, 48 h the next too, and less than 24 h none; which of the two
+came first is known only if the days differ. A value with a known distance goes before one without; of equally near ones
+the later is taken, and of several at the same time the last row.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hemometric.errors import LabelError
-from hemometric.labels.catheter_csv import read_catheter_csv
+from hemometric.labels.attrition import EcgStep, TargetCount
 from hemometric.labels.moments import Moment, parse_moment
-from hemometric.store import LINKS_SCHEMA, Store, write_store_table
+from hemometric.store import LINKS_SCHEMA
 
 WINDOW_HOURS = 24.0
+Side = Literal["before", "after", "both"]
+"""Where the ECG lies: before the catheterisation, after it, or either side; the same moment is both."""
+
 _DAY_HOURS = 24.0
 _EPOCH = datetime(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How many are left after a step of the selection.
-
-    Attributes:
-        title: Who is left.
-        n_patients: Patients.
-        n_ecgs: ECGs.
-    """
-
-    title: str
-    n_patients: int
-    n_ecgs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkSummary:
-    """How catheter values and ECGs came together, and what was lost on the way.
-
-    Attributes:
-        window_hours: Largest distance.
-        n_labels_read: Rows of the table.
-        dropped: Rows that were left out, by reason.
-        n_labels_unknown_patient: Usable values of patients who have no ECG in the store.
-        n_labels_linked: Values that were joined to at least one ECG.
-        steps: From all ECGs to those with a value.
-        targets: For each target: patients and ECGs with a value.
-    """
-
-    window_hours: float
-    n_labels_read: int
-    dropped: Mapping[str, int]
-    n_labels_unknown_patient: int
-    n_labels_linked: int
-    steps: tuple[Step, ...]
-    targets: tuple[Step, ...]
-
-    def text(self) -> str:
-        """The account in lines, for people."""
-        dropped = "".join(f", {reason} {count:,}" for reason, count in sorted(self.dropped.items()))
-        lines = [
-            f"catheter values: {self.n_labels_read:,} read, {self.n_labels_linked:,} linked within "
-            f"{self.window_hours:g} h; left out: patient not in the store {self.n_labels_unknown_patient:,}{dropped}"
-        ]
-        lines += [f"{step.title}: {step.n_ecgs:,} ECGs of {step.n_patients:,} patients" for step in self.steps]
-        lines += [f"  {step.title}: {step.n_ecgs:,} ECGs of {step.n_patients:,} patients" for step in self.targets]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,63 +37,28 @@ class Joined:
     Attributes:
         links: `LINKS_SCHEMA`, in the order of the ECGs.
         n_labels_linked: Values that were joined to at least one ECG.
+        n_patients_linked: Patients of whom at least one was.
+        n_order_unknown: ECGs without a value since only dates are known and those do not tell which came first.
         steps: From all ECGs to those with a value.
-        targets: For each target: patients and ECGs with a value.
+        targets: For each target, what there was and what was joined.
     """
 
     links: pa.Table
     n_labels_linked: int
-    steps: tuple[Step, ...]
-    targets: tuple[Step, ...]
+    n_patients_linked: int
+    n_order_unknown: int
+    steps: tuple[EcgStep, ...]
+    targets: tuple[TargetCount, ...]
 
 
-def link(store: Store, *, labels_csv: str | Path | None = None, window_hours: float = WINDOW_HOURS) -> LinkSummary:
-    """Join catheter values to the ECGs of the same patient, and write `links.parquet`.
-
-    Args:
-        store: The store; its `links.parquet` is replaced, and with `labels_csv` its `labels.parquet` too.
-        labels_csv: A table as `read_catheter_csv` takes it; None: what is in `labels.parquet`.
-        window_hours: Largest distance between ECG and catheter value, >= 0.
-
-    Raises:
-        LabelError: There are no values, the table is not usable, or no ECG lies within the window of any value (then
-            nothing is written).
-        ValueError: The window is negative or not a number.
-    """
-    if not window_hours >= 0:
-        raise ValueError(f"window_hours must be at least 0, got {window_hours}")
-    dropped: Mapping[str, int] = {}
-    if labels_csv is not None:
-        table = read_catheter_csv(Path(labels_csv))
-        labels, n_read, dropped = table.labels, table.n_read, table.dropped
-    else:
-        labels = _stored_labels(store)
-        n_read = labels.num_rows
-    found = join(store.ecgs, labels, window_hours=window_hours)
-    summary = LinkSummary(
-        window_hours=window_hours,
-        n_labels_read=n_read,
-        dropped=dropped,
-        n_labels_unknown_patient=_count_strangers(store.ecgs, labels),
-        n_labels_linked=found.n_labels_linked,
-        steps=found.steps,
-        targets=found.targets,
-    )
-    if not found.links.num_rows:
-        raise LabelError(f"{store.path}: no ECG can be linked. {summary.text()}".replace("\n", ". "))
-    if labels_csv is not None:
-        write_store_table(store.path, "labels.parquet", labels)
-    write_store_table(store.path, "links.parquet", found.links)
-    return summary
-
-
-def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float) -> Joined:
+def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float, side: Side = "both") -> Joined:
     """Find for each ECG and target the catheter value that belongs to it, by the rule of this module.
 
     Args:
         ecgs: `ECGS_SCHEMA`.
         labels: `LABELS_SCHEMA`.
         window_hours: Largest distance.
+        side: On which side of the catheterisation an ECG may lie.
 
     Raises:
         LabelError: A time is not ISO 8601 without a zone.
@@ -149,15 +68,19 @@ def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float) -> Joined:
     timed = labelled.filter(pc.is_valid(labelled["acquired_at"]))
     links: list[dict[str, Any]] = []
     patients: list[str] = []
-    used: set[int] = set()
+    used: list[_Value] = []
+    near: list[dict[str, str]] = []
+    unsure: set[str] = set()
     for ecg_id, patient, acquired_at in _rows(timed, "ecg_id", "patient_id", "acquired_at"):
         at = _parse(acquired_at, where=f"ECG {ecg_id}")
-        for target, candidates in values[patient].items():
-            best = _find_nearest(at, candidates, window_hours=window_hours)
-            if best is None:
+        inside = {target: _within(at, found, window_hours) for target, found in values[patient].items()}
+        near += [{"ecg_id": ecg_id, "patient_id": patient}] if any(inside.values()) else []
+        for target, candidates in inside.items():
+            value = _find_nearest(at, [one for one in candidates if _is_on(side, at, one.at)])
+            if value is None:
+                unsure.update(ecg_id for one in candidates if _order(at, one.at) is None)
                 continue
-            value, gap_hours = best
-            used.add(value.row)
+            used.append(value)
             patients.append(patient)
             links.append(
                 {
@@ -165,28 +88,37 @@ def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float) -> Joined:
                     "target": target,
                     "value": value.value,
                     "measured_at": value.at.text(),
-                    "gap_hours": gap_hours,
+                    "gap_hours": _gap(at, value.at),
                 }
             )
     table = pa.Table.from_pylist(links, schema=LINKS_SCHEMA)
     with_patient = table.append_column("patient_id", pa.array(patients, pa.string()))
-    steps = (
+    within = pa.Table.from_pylist(near, schema=pa.schema([("ecg_id", pa.string()), ("patient_id", pa.string())]))
+    steps = [
         _count("in the store", ecgs),
         _count("of a patient with a catheter value", labelled),
         _count("of these, with a known time", timed),
-        _count(f"of these, within {window_hours:g} h of a value", with_patient),
+        _count(f"of these, within {window_hours:g} h of a value", within),
+    ]
+    if side != "both":
+        steps.append(_count(f"of these, certainly {side} the catheterisation", with_patient))
+    return Joined(
+        links=table,
+        n_labels_linked=len({value.row for value in used}),
+        n_patients_linked=len(set(patients)),
+        n_order_unknown=len(unsure - {link["ecg_id"] for link in links}),
+        steps=tuple(steps),
+        targets=tuple(
+            _count_target(target, labels, with_patient, used) for target in pc.unique(labels["target"]).to_pylist()
+        ),
     )
-    targets = tuple(
-        _count(target, with_patient.filter(pc.equal(with_patient["target"], target)))
-        for target in pc.unique(labels["target"]).to_pylist()
-    )
-    return Joined(links=table, n_labels_linked=len(used), steps=steps, targets=targets)
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
     row: int
     at: Moment
+    target: str
     value: float = field(compare=False)
 
 
@@ -200,23 +132,35 @@ def _group(labels: pa.Table) -> _Values:
         _rows(labels, "patient_id", "target", "measured_at", "value")
     ):
         at = _parse(measured_at, where=f"catheter value {row} of patient {patient}")
-        grouped[patient][target].append(_Value(row, at, value))
+        grouped[patient][target].append(_Value(row, at, target, value))
     return grouped
 
 
-def _find_nearest(
-    at: Moment, candidates: Sequence[_Value], *, window_hours: float
-) -> tuple[_Value, float | None] | None:
-    """The value that belongs to an ECG taken at `at`, and the gap in hours or None where only dates are known."""
-    best: tuple[_Value, float | None] | None = None
-    best_rank: tuple[float, float, float, int] | None = None
-    for value in candidates:
-        gap_hours = _gap(at, value.at)
-        largest_hours = _largest_distance(at, value.at) if gap_hours is None else abs(gap_hours)
-        rank = (float(gap_hours is None), largest_hours, (_EPOCH - value.at.at).total_seconds(), -value.row)
-        if largest_hours <= window_hours and (best_rank is None or rank < best_rank):
-            best, best_rank = (value, gap_hours), rank
-    return best
+def _within(at: Moment, values: Sequence[_Value], window_hours: float) -> list[_Value]:
+    return [value for value in values if _largest_distance(at, value.at) <= window_hours]
+
+
+def _find_nearest(at: Moment, candidates: Sequence[_Value]) -> _Value | None:
+    """The value that belongs to an ECG taken at `at`, of those within the window and on the right side."""
+
+    def rank(value: _Value) -> tuple[bool, float, float, int]:
+        later_first = (_EPOCH - value.at.at).total_seconds()
+        return _gap(at, value.at) is None, _largest_distance(at, value.at), later_first, -value.row
+
+    return min(candidates, key=rank, default=None)
+
+
+def _is_on(side: Side, ecg: Moment, value: Moment) -> bool:
+    order = _order(ecg, value)
+    return side == "both" or (order is not None and (order <= 0 if side == "before" else order >= 0))
+
+
+def _order(ecg: Moment, value: Moment) -> int | None:
+    """-1 where the ECG came before the value, 0 at the same moment, 1 after it; None where nobody knows."""
+    if ecg.time_known and value.time_known:
+        return (ecg.at > value.at) - (ecg.at < value.at)
+    days = (ecg.at.date() - value.at.date()).days
+    return None if days == 0 else (1 if days > 0 else -1)
 
 
 def _gap(ecg: Moment, value: Moment) -> float | None:
@@ -227,18 +171,12 @@ def _gap(ecg: Moment, value: Moment) -> float | None:
 
 
 def _largest_distance(ecg: Moment, value: Moment) -> float:
-    """Hours that two moments may be apart at most, going by their dates."""
-    return (abs((ecg.at.date() - value.at.date()).days) + 1) * _DAY_HOURS
+    """Hours between two moments; where one is only a date, those that they may be apart at most."""
+    gap_hours = _gap(ecg, value)
+    return abs(gap_hours) if gap_hours is not None else (abs((ecg.at.date() - value.at.date()).days) + 1) * _DAY_HOURS
 
 
-def _stored_labels(store: Store) -> pa.Table:
-    labels = store.labels()
-    if labels is None:
-        raise LabelError(f"{store.path}: has no catheter values yet; give them with --labels CSV")
-    return labels
-
-
-def _rows(table: pa.Table, *names: str) -> "zip[tuple[Any, ...]]":
+def _rows(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
@@ -249,11 +187,19 @@ def _parse(text: str, *, where: str) -> Moment:
         raise LabelError(f"{where}: time {text!r} is not ISO 8601 without a zone ({error})") from None
 
 
-def _count(title: str, ecgs: pa.Table) -> Step:
+def _count(title: str, ecgs: pa.Table) -> EcgStep:
     n_patients, n_ecgs = (pc.count_distinct(ecgs[name]).as_py() for name in ("patient_id", "ecg_id"))
-    return Step(title=title, n_patients=n_patients, n_ecgs=n_ecgs)
+    return EcgStep(title=title, n_patients=n_patients, n_ecgs=n_ecgs)
 
 
-def _count_strangers(ecgs: pa.Table, labels: pa.Table) -> int:
-    known = pc.is_in(labels["patient_id"], value_set=pc.unique(ecgs["patient_id"]))
-    return int(Counter(known.to_pylist())[False])
+def _count_target(target: str, labels: pa.Table, links: pa.Table, used: Sequence[_Value]) -> TargetCount:
+    mine = links.filter(pc.equal(links["target"], target))
+    return TargetCount(
+        target=target,
+        n_values=pc.sum(pc.equal(labels["target"], target)).as_py() or 0,
+        n_linked=len({value.row for value in used if value.target == target}),
+        n_ecgs=mine.num_rows,
+        n_patients=pc.count_distinct(mine["patient_id"]).as_py(),
+        median_gap_hours=pc.quantile(pc.abs(mine["gap_hours"]), 0.5)[0].as_py(),
+        n_dates_only=mine["gap_hours"].null_count,
+    )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
+_HOURS = ("%H", "%I", "%c", "%X")
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -41,3 +43,29 @@ def parse_moment(text: str) -> Moment:
     if at.tzinfo is not None:
         raise ValueError("names a time zone")
     return Moment(at, time_known=True)
+
+
+@lru_cache(maxsize=65_536)
+def parse_moment_as(text: str, formats: tuple[str, ...]) -> Moment:
+    """Read a time that is written in one of some formats; the first that fits counts.
+
+    Args:
+        text: "15.05.2020", "5/15/2020 3:35 PM", ...
+        formats: As `datetime.strptime` takes them; one without hours (%H, %I, %c, %X) gives a date.
+
+    Raises:
+        ValueError: None fits, or it names a zone.
+
+    Example:
+        >>> parse_moment_as("15.05.2020", ("%d.%m.%Y %H:%M", "%d.%m.%Y")).text()
+        '2020-05-15'
+    """
+    for one in formats:
+        try:
+            at = datetime.strptime(text, one)
+        except ValueError:
+            continue
+        if at.tzinfo is not None:
+            raise ValueError("names a time zone")
+        return Moment(at, time_known=any(code in one for code in _HOURS))
+    raise ValueError(f"is not of the form {' or '.join(formats)}")

@@ -1,0 +1,185 @@
+"""STEP link: a table of catheter values and a store -> labels, links, and the account of what was lost on the way."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hemometric.errors import LabelError, SettingsError
+from hemometric.labels.attrition import LinkSummary, ValueStep
+from hemometric.labels.catheter_csv import CatheterTable, LabelReject, read_catheter_csv
+from hemometric.labels.layout import Layout
+from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
+from hemometric.store import Store, write_store_files
+from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
+from hemometric.store.durable import digest_file
+from hemometric.store.tables import encode_table
+from hemometric.targets import TARGETS, Target, add_targets
+
+ATTRITION, GAPS, LABEL_REJECTS = "attrition.json", "gaps.png", "label_rejects.csv"
+_STRANGERS_SHOWN = 3
+
+
+def link(
+    store: Store,
+    *,
+    labels_csv: str | Path | None = None,
+    window_hours: float = WINDOW_HOURS,
+    side: Side = "both",
+    layout: Layout | None = None,
+    targets: Sequence[Target] = (),
+) -> LinkSummary:
+    """Join catheter values to the ECGs of the same patient, and write `links.parquet` and what belongs to it.
+
+    Beside it: `attrition.json` (what was left after each step), `gaps.png` (how far ECGs and values are apart),
+    `targets.json` where a user's own targets are known, and with `labels_csv` `labels.parquet` and
+    `label_rejects.csv` (values that were written and are not used).
+
+    Args:
+        store: The store; what an earlier link wrote is replaced.
+        labels_csv: A table as `read_catheter_csv` takes it; None: what is in `labels.parquet`.
+        window_hours: Largest distance between ECG and catheter value, >= 0.
+        side: On which side of the catheterisation an ECG may lie; see `hemometric.labels.linking`.
+        layout: Of the table.
+        targets: Of the user's own, beside those that the store defines already.
+
+    Raises:
+        LabelError: There are no values, the table is not usable, or no ECG lies within the window of any value (then
+            nothing is written).
+        SettingsError: A target is built in, or gets another unit while its values stay.
+        ValueError: The window is negative or not a number, or there is no such side.
+    """
+    from hemometric.labels.gaps import draw_gaps  # here, since training reads labels without drawing any
+
+    if not window_hours >= 0:
+        raise ValueError(f"window_hours must be at least 0, got {window_hours}")
+    if side not in get_args(Side):
+        raise ValueError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
+    known = targets_of(store, targets)
+    table = None
+    if labels_csv is not None:
+        labels_csv, layout = Path(labels_csv), layout or Layout()
+        table = read_catheter_csv(labels_csv, layout=layout, targets=known)
+    labels = _stored_labels(store, known) if table is None else table.labels
+    found = join(store.ecgs, labels, window_hours=window_hours, side=side)
+    earlier = _read_earlier(store, n_values=labels.num_rows) if table is None else {}
+    summary = _sum_up(store, labels, found, table=table, earlier=earlier, how=(window_hours, side))
+    if not found.links.num_rows:
+        hints = ". ".join([summary.sentence(), *summary.remarks()])
+        raise LabelError(f"{store.path}: no ECG can be linked. {hints}")
+    source = earlier.get("table", {})
+    pieces = {"links.parquet": encode_table(found.links)}
+    if labels_csv is not None and table is not None and layout is not None:
+        source = {"file": labels_csv.name, "sha256": digest_file(labels_csv), "layout": asdict(layout)}
+        pieces["labels.parquet"] = encode_table(labels)
+        pieces[LABEL_REJECTS] = _encode_rejects(table.rejects)
+    pieces[ATTRITION] = summary.to_json(table=source)
+    pieces[GAPS] = draw_gaps(found.links, targets=known, window_hours=window_hours, simulated=store.simulated)
+    own = [target for target in known.values() if target.name not in TARGETS]
+    if own:
+        pieces[TARGETS_FILE] = encode_targets(own)
+    write_store_files(store.path, pieces)
+    add_targets(own, where=str(store.path), replace=True)
+    return summary
+
+
+def targets_of(store: Store, new: Sequence[Target] = ()) -> dict[str, Target]:
+    """The targets whose values a store may hold, by name: built in, defined in the store, and new ones.
+
+    Raises:
+        SettingsError: A new one is built in.
+    """
+    for target in new:
+        if target.name in TARGETS:
+            raise SettingsError(f"{target.name} is built in and keeps its meaning: choose another name")
+    own = [*read_targets(store.path), *new]
+    return {**TARGETS, **{target.name: target for target in own}}
+
+
+def _stored_labels(store: Store, known: Mapping[str, Target]) -> pa.Table:
+    labels = store.labels()
+    if labels is None:
+        raise LabelError(f"{store.path}: has no catheter values yet; give them with --labels CSV")
+    there = set(pc.unique(labels["target"]).to_pylist())
+    for old in read_targets(store.path):
+        new = known[old.name]
+        if new.unit != old.unit and old.name in there:
+            raise SettingsError(
+                f"{store.path}: its values of {old.name} are in {old.unit}, not in {new.unit}: give the table again "
+                "with --labels"
+            )
+    return labels
+
+
+def _read_earlier(store: Store, *, n_values: int) -> dict[str, Any]:
+    """What the last link knew of the table that these labels came from; empty where nothing is known."""
+    try:
+        content: dict[str, Any] = json.loads((store.path / ATTRITION).read_bytes())
+        usable = content["values"][1]["n_values"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    return content if usable == n_values else {}
+
+
+def _sum_up(
+    store: Store,
+    labels: pa.Table,
+    found: Joined,
+    *,
+    table: CatheterTable | None,
+    earlier: Mapping[str, Any],
+    how: tuple[float, Side],
+) -> LinkSummary:
+    in_store = pc.is_in(labels["patient_id"], value_set=pc.unique(store.ecgs["patient_id"]))
+    there, strangers = labels.filter(in_store), labels.filter(pc.invert(in_store))
+    usable = _values("usable", labels)
+    read = ValueStep("in the table", usable.n_patients, usable.n_values)
+    if table is not None:
+        read = ValueStep("in the table", table.n_patients, table.n_read)
+    elif earlier:
+        read = ValueStep(**earlier["values"][0])
+    n_repeated, n_differing = _count_repeats(labels)
+    return LinkSummary(
+        window_hours=how[0],
+        side=how[1],
+        dropped=earlier.get("dropped", {}) if table is None else table.dropped,
+        value_steps=(
+            read,
+            usable,
+            _values("of a patient in the store", there),
+            ValueStep("linked to an ECG", found.n_patients_linked, found.n_labels_linked),
+        ),
+        steps=found.steps,
+        targets=found.targets,
+        n_repeated=n_repeated,
+        n_repeated_differing=n_differing,
+        n_order_unknown=found.n_order_unknown,
+        strangers=tuple(pc.unique(strangers["patient_id"]).to_pylist()[:_STRANGERS_SHOWN]),
+    )
+
+
+def _values(title: str, labels: pa.Table) -> ValueStep:
+    return ValueStep(title, pc.count_distinct(labels["patient_id"]).as_py(), labels.num_rows)
+
+
+def _count_repeats(labels: pa.Table) -> tuple[int, int]:
+    """Values that a later row with the same patient, target and time takes the place of; those that differ from it."""
+    columns = [labels[name].to_pylist() for name in ("patient_id", "target", "measured_at", "value")]
+    last = {row[:3]: row[3] for row in zip(*columns, strict=True)}
+    n_differing = sum(last[row[:3]] != row[3] for row in zip(*columns, strict=True))
+    return labels.num_rows - len(last), n_differing
+
+
+def _encode_rejects(rejects: Sequence[LabelReject]) -> bytes:
+    names = [one.name for one in fields(LabelReject)]
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(names)
+    rows.writerows([getattr(reject, name) for name in names] for reject in rejects)
+    return text.getvalue().encode()
