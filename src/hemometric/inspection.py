@@ -8,8 +8,8 @@ import numpy as np
 from hemometric.ecg import LEADS, Ecg
 from hemometric.errors import ReadError, SettingsError
 from hemometric.formats import read_ecg
-from hemometric.store import Store
-from hemometric.targets import TARGETS
+from hemometric.store import Store, describe_rule
+from hemometric.targets import known_targets
 
 Rows = list[tuple[str, str]]
 
@@ -94,7 +94,8 @@ def describe_store(store: Store) -> Rows:
         ("quality flags", ", ".join(f"{n.removeprefix('flag_')}: {c:,}" for n, c in counts.items() if c) or "none")
     )
     splits = Counter(store.splits().tolist())
-    rows.append(("splits, ECGs", ", ".join(f"{name}: {count:,}" for name, count in splits.items())))
+    counted = ", ".join(f"{name}: {count:,}" for name, count in splits.items())
+    rows.append(("splits, ECGs", f"{counted} ({describe_rule(store.path)})"))
     return rows + _label_rows(store) + _reject_rows(store)
 
 
@@ -114,7 +115,7 @@ def _label_rows(store: Store) -> Rows:
     linked = Counter() if links is None else Counter(links["target"].to_pylist())
     names = np.asarray(labels["target"].to_pylist(), dtype=str)
     values = np.asarray(labels["value"].to_pylist(), dtype=float)
-    for name, target in TARGETS.items():
+    for name, target in known_targets().items():
         chosen = values[names == name]
         if len(chosen):
             ecgs = "not linked yet" if links is None else f"linked to {linked[name]:,} ECGs"

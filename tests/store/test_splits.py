@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemometric.errors import StoreError
-from hemometric.store.splits import SPLITS, assign, read_splits
+from hemometric.store.splits import SPLITS, assign, assign_among, read_splits
 
 
 def assign_slowly(patient):
@@ -61,9 +61,13 @@ def test_a_users_splits_are_taken_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("patient_id,split\na,train\nb,tset\n", r"line 3: split 'tset' of patient 'b', expected one of train"),
+        ("patient_id,split\na,train\nb,tset\n", r"line 3: split 'tset' of patient 'b', did you mean 'test'"),
         ("patient_id,split\na,train\n", r"no split for 1 patients of the store \(first 'b'\)"),
-        ("patient_id,split\na,train\nb,test\na,train\n", "line 4: patient 'a' stands there twice"),
+        (
+            "patient_id,split\na,train\nb,test\na,test\nb,train\na,train\n",
+            r"2 patients are in two splits: 'a' \(train, test\), 'b' \(test, train\); give each",
+        ),
+        ("patient_id,split\na,trian\nb,test\n", r"line 2: split 'trian' of patient 'a', did you mean 'train'"),
         ("patient;split\na;train\n", "expected patient_id and split"),
         ("", "expected patient_id and split"),
         ("patient_id,split\na\n", "split '' of patient 'a'"),
@@ -74,6 +78,18 @@ def test_splits_that_cannot_be_used_are_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(StoreError, match=message):
         read_splits(path, patient_ids=["a", "b"])
+
+
+def test_a_patient_on_several_lines_with_one_split_is_in_that(tmp_path):
+    path = tmp_path / "splits.csv"
+    path.write_text("ecg_id,patient_id,split\n1,a,train\n2,a,train\n3,b,test\n")
+    assert read_splits(path, patient_ids=["b", "a"]).tolist() == ["test", "train"]
+
+
+@given(patients=st.lists(st.text(max_size=5)), splits=st.sets(st.sampled_from(SPLITS), min_size=1))
+def test_drawing_among_all_splits_is_the_split_by_hash_and_among_some_gives_only_those(patients, splits):
+    assert assign_among(patients, splits=SPLITS).tolist() == assign(patients).tolist()
+    assert set(assign_among(patients, splits=sorted(splits))) <= splits
 
 
 def test_splits_that_are_not_text_are_refused(tmp_path):

@@ -1,13 +1,16 @@
 """Commands that say what is known of the patients of a store: their catheter values, and which split they are in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from hemometric.cli.app import StoreArgument, app
+from hemometric.errors import SettingsError
 
 TextsOption = list[str] | None
+SitesOption = Annotated[TextsOption, typer.Option(metavar="A,B", help="By site: those of this split.")]
 
 
 @app.command(epilog="Example: hemometric link archive --labels cath.csv --columns patient_id=MRN --units mpcwp=mmHg")
@@ -44,7 +47,6 @@ def link(
     ] = None,
 ) -> None:
     """Join catheter values to the ECGs of the same patient within a time window."""
-    from hemometric.errors import SettingsError
     from hemometric.labels import link as run_link
     from hemometric.labels import parse_layout, read_definitions, targets_of
     from hemometric.store import Store
@@ -65,3 +67,71 @@ def link(
     summary = run_link(opened, labels_csv=labels, window_hours=window_hours, side=side, layout=layout, targets=own)
     typer.echo(summary.text())
     typer.echo(f"\nalso in {store}: attrition.json, gaps.png{'' if labels is None else ', label_rejects.csv'}")
+
+
+@app.command(epilog="Example: hemometric split archive --by time --train-until 2018-01-01")
+def split(
+    store: StoreArgument,
+    by: Annotated[
+        Literal["hash", "time", "site"] | None,
+        typer.Option(help="time: train on the past; site: test elsewhere; hash: as it was at first."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--from", metavar="CSV", help="Columns patient_id and split; instead of --by.")
+    ] = None,
+    train_until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="By time: before this day train, from it on test.")
+    ] = None,
+    validation_until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="By time: a period of its own; else drawn from before.")
+    ] = None,
+    calibration_until: Annotated[str | None, typer.Option(metavar="DATE", help="By time, as for validation.")] = None,
+    of: Annotated[
+        Literal["last", "first"] | None,
+        typer.Option(help="By time: which ECG of a patient counts.", show_default="last"),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="By site: the column of the ECG table; of source the first folder counts.")
+    ] = None,
+    sites: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="By site: a table with patient_id and that column.")
+    ] = None,
+    train: SitesOption = None,
+    validation: SitesOption = None,
+    calibration: SitesOption = None,
+    test: SitesOption = None,
+    unclear: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Where patients go whom the rule does not place.")
+    ] = None,
+) -> None:
+    """Say which patients train and which test; every later step keeps to it. A patient is in one split only."""
+    from hemometric.store import Store, split_as_table, split_by_hash, split_by_site, split_by_time
+
+    if (by is None) == (table is None):
+        raise SettingsError("split: say --by hash, time or site, or --from CSV, one of them")
+    ends = {"train_until": train_until, "validation_until": validation_until, "calibration_until": calibration_until}
+    named = {"train": train, "validation": validation, "calibration": calibration, "test": test}
+    _refuse_foreign("time", {**ends, "of": of}, by=by)
+    _refuse_foreign("site", {"column": column, "sites": sites, **named}, by=by)
+    opened = Store.open(store)
+    if table is not None:
+        summary = split_as_table(opened, table, unclear=unclear)
+    elif by == "time":
+        summary = split_by_time(opened, **ends, of=of or "last", unclear=unclear)
+    elif by == "site":
+        chosen = {split: _texts(texts) for split, texts in named.items() if texts is not None}
+        summary = split_by_site(opened, column=column, sites=chosen, table=sites, unclear=unclear)
+    else:
+        summary = split_by_hash(opened)
+    typer.echo(summary.text())
+
+
+def _refuse_foreign(rule: str, options: Mapping[str, object], *, by: str | None) -> None:
+    """Refuse options of a rule that is not asked for."""
+    given = [name for name, value in options.items() if value is not None]
+    if rule != by and given:
+        raise SettingsError(f"split: --{given[0].replace('_', '-')} belongs to --by {rule}")
+
+
+def _texts(texts: list[str]) -> list[str]:
+    return [one.strip() for text in texts for one in text.split(",")]

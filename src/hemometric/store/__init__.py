@@ -4,6 +4,14 @@ from hemometric.store.manifest import INCOMING, MANIFEST, SCHEMA_VERSION, Manife
 from hemometric.store.reading import Store
 from hemometric.store.shards import content_hashes, to_microvolts
 from hemometric.store.splits import SPLITS, assign
+from hemometric.store.splitting import (
+    SplitSummary,
+    describe_rule,
+    split_as_table,
+    split_by_hash,
+    split_by_site,
+    split_by_time,
+)
 from hemometric.store.tables import (
     ECGS_SCHEMA,
     LABELS_SCHEMA,
@@ -29,13 +37,19 @@ __all__ = [
     "TRUTH_SCHEMA",
     "Manifest",
     "Reject",
+    "SplitSummary",
     "Store",
     "StoreSettings",
     "StoreWriter",
     "assign",
     "content_hashes",
+    "describe_rule",
     "ecgs_schema",
     "flag_column",
+    "split_as_table",
+    "split_by_hash",
+    "split_by_site",
+    "split_by_time",
     "to_microvolts",
     "verify",
     "write_store_files",

@@ -2,22 +2,25 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.errors import StoreError
+from hemometric.settings import suggest
 
 SPLITS = ("train", "validation", "calibration", "test")
 SPLITS_FILE = "splits.csv"
 
 _UPPER_BOUNDS = (0.6, 0.7, 0.8, 1.0)
+_SHARES = (6, 1, 1, 2)
 _SALT = "hemometric split 1:"
 """Part of every hash; another salt would be another split of the same patients. It never changes."""
 
 _COLUMNS = ("patient_id", "split")
+_SHOWN = 5
 
 
 def assign(patient_ids: Sequence[str]) -> NDArray[np.str_]:
@@ -41,25 +44,50 @@ def assign(patient_ids: Sequence[str]) -> NDArray[np.str_]:
 
 
 def _split_of(patient_id: str) -> str:
-    digest = hashlib.sha256((_SALT + patient_id).encode()).digest()
-    fraction = int.from_bytes(digest[:8], "big") / 2**64
+    fraction = _fraction_of(patient_id)
     return next((name for name, bound in zip(SPLITS, _UPPER_BOUNDS, strict=True) if fraction < bound), SPLITS[-1])
+
+
+def assign_among(patient_ids: Sequence[str], *, splits: Sequence[str]) -> NDArray[np.str_]:
+    """Put each patient into one of some splits, by the hash of `assign` and in the same proportions.
+
+    Args:
+        patient_ids: n ids; repeats are welcome.
+        splits: Some of `SPLITS`, at least one.
+
+    Returns:
+        Shape (n,): one of `splits` for each.
+
+    Example:
+        >>> assign_among(["patient 1", "patient 2"], splits=("train", "validation", "calibration")).tolist()
+        ['train', 'validation']
+    """
+    chosen = [name for name in SPLITS if name in splits]
+    bounds = np.cumsum([_SHARES[SPLITS.index(name)] for name in chosen])
+    fractions = np.array([_fraction_of(patient) for patient in patient_ids])
+    places = np.searchsorted(bounds / bounds[-1], fractions, side="right")
+    return np.array(chosen, dtype="U11")[np.minimum(places, len(chosen) - 1)]
+
+
+def _fraction_of(patient_id: str) -> float:
+    digest = hashlib.sha256((_SALT + patient_id).encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def read_splits(path: Path, *, patient_ids: Sequence[str]) -> NDArray[np.str_]:
     """Take the splits from a user's `splits.csv` (patient_id, split) instead.
 
     Args:
-        path: The table; it may name more patients than the store has.
+        path: The table; it may name more patients than the store has, and a patient on several lines with one split.
         patient_ids: n ids; repeats are welcome.
 
     Returns:
         Shape (n,): one of `SPLITS` for each.
 
     Raises:
-        StoreError: A column is missing, a split has an unknown name, a patient is named twice or not at all.
+        StoreError: A column is missing, a split has an unknown name, a patient is in two splits or in none.
     """
-    named = _read_rows(path)
+    named = read_named_splits(path)
     missing = sorted(set(patient_ids) - named.keys())
     if missing:
         raise StoreError(
@@ -69,8 +97,14 @@ def read_splits(path: Path, *, patient_ids: Sequence[str]) -> NDArray[np.str_]:
     return np.array([named[patient] for patient in patient_ids], dtype="U11")
 
 
-def _read_rows(path: Path) -> dict[str, str]:
+def read_named_splits(path: Path) -> dict[str, str]:
+    """Read a table (patient_id, split): the split of each patient that it names.
+
+    Raises:
+        StoreError: A column is missing, a split has an unknown name, or patients are in two splits (they are named).
+    """
     named: dict[str, str] = {}
+    torn: dict[str, list[str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
@@ -80,12 +114,19 @@ def _read_rows(path: Path) -> dict[str, str]:
                 patient, split = row["patient_id"] or "", row["split"] or ""
                 if split not in SPLITS:
                     raise StoreError(
-                        f"{path}: line {table.line_num}: split {split!r} of patient {patient!r}, "
-                        f"expected one of {', '.join(SPLITS)}"
+                        f"{path}: line {table.line_num}: split {split!r} of patient {patient!r}{suggest(split, SPLITS)}"
                     )
-                if patient in named:
-                    raise StoreError(f"{path}: line {table.line_num}: patient {patient!r} stands there twice")
-                named[patient] = split
+                if named.setdefault(patient, split) != split:
+                    torn.setdefault(patient, [named[patient]]).append(split)
     except (OSError, ValueError, csv.Error) as error:
         raise StoreError(f"{path}: not a readable CSV ({error})") from error
+    if torn:
+        raise StoreError(f"{path}: {describe_torn(torn)}; give each patient one split")
     return named
+
+
+def describe_torn(torn: Mapping[str, Sequence[str]]) -> str:
+    """Name patients who are in two splits, the first few of them, with the splits."""
+    shown = [f"{patient!r} ({', '.join(dict.fromkeys(splits))})" for patient, splits in list(torn.items())[:_SHOWN]]
+    more = f" and {len(torn) - _SHOWN:,} more" if len(torn) > _SHOWN else ""
+    return f"{len(torn):,} patients are in two splits: {', '.join(shown)}{more}"
