@@ -14,14 +14,17 @@ SHAPE = np.random.default_rng(0).normal(size=560)
 
 
 def labels(kind: str, *, n: int = 300, seed: int = 0, noise: float = 2.0) -> HandMadeLabels:
-    """mPCWP that follows a measurement, the typical beat, or how far a measurement is from its middle."""
+    """mPCWP that follows a measurement, the typical beat, two measurements together, or a measurement's distance."""
     rng = np.random.default_rng([7, seed])
     measured = 0.3 * rng.normal(size=(n, len(MEASURED)))
+    if kind == "curve":
+        measured[:, 3:] = 0.0  # among many inputs two that act together are not found
     beat = rng.normal(size=n)
     beats = beat[:, None] * SHAPE + 0.05 * rng.normal(size=(n, 560))
     signal = {
         "line": 20 * measured[:, 0],
         "beat": 6 * beat,
+        "curve": 60 * measured[:, 0] * measured[:, 1],
         "bend": 6 * np.sign(np.abs(measured[:, 0]) - 0.2),
     }[kind]
     patients = np.array([f"{seed}-{number // 2}" for number in range(n)])
@@ -33,7 +36,9 @@ def fitted(kind: str) -> HandMadeModel:
     return fit_hand_made(labels(kind), labels(kind, n=200, seed=1), events=EVENTS, seed=0)
 
 
-@pytest.mark.parametrize(("kind", "estimator"), [("line", "ridge"), ("beat", "ridge-beats"), ("bend", "boosting")])
+@pytest.mark.parametrize(
+    ("kind", "estimator"), [("line", "ridge"), ("beat", "ridge-beats"), ("curve", "kernel"), ("bend", "boosting")]
+)
 def test_validation_chooses_the_model_that_fits_the_case(kind: str, estimator: str):
     model = fitted(kind)
     assert model.estimator == estimator
@@ -56,7 +61,7 @@ def test_beats_are_kept_only_where_a_chosen_model_reads_them():
     assert len(fitted("beat").axes.axes) == 60
 
 
-@pytest.mark.parametrize("kind", ["line", "beat", "bend"])
+@pytest.mark.parametrize("kind", ["line", "beat", "curve", "bend"])
 def test_a_model_survives_its_json(kind: str):
     again = HandMadeModel.model_validate_json(fitted(kind).model_dump_json())
     new = labels(kind, n=50, seed=2).inputs

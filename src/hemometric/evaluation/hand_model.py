@@ -1,4 +1,4 @@
-"""The `features` baseline: ridge, boosted trees and logistic regression on hand-made inputs; validation chooses."""
+"""The `features` baseline: linear, kernel and tree models on hand-made inputs, of which validation chooses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from hemometric.evaluation.boosting import BoostedModel, fit_boosting
 from hemometric.evaluation.classification import happened
 from hemometric.evaluation.hand_made import MEASURED, BeatAxes, HandMade, fit_beat_axes
+from hemometric.evaluation.kernel import KernelModel, fit_kernel
 from hemometric.evaluation.linear import LinearModel, fit_linear
 from hemometric.evaluation.logistic import LogisticModel, fit_logistic
 from hemometric.evaluation.predictions import FloatArray
 from hemometric.targets import Event
 
-Estimator = Literal["ridge", "ridge-beats", "boosting"]
+Estimator = Literal["ridge", "ridge-beats", "kernel", "boosting"]
 Prober = Literal["curve", "logistic", "logistic-beats"]
+_WITH_BEATS = ("ridge-beats", "boosting")
 _LEAST_PROBABILITY = 1e-6
 
 
@@ -41,9 +43,10 @@ class HandMadeModel(BaseModel):
 
     Attributes:
         axes: Principal components of the training ECGs' typical beats; none where no chosen model reads them.
-        estimator: Which model estimates: ridge on the measurements, ridge on them and the beats' components, or boosted
-            trees on both.
+        estimator: Which model estimates: ridge on the measurements, ridge on them and the beats' components, kernel
+            ridge on the measurements, or boosted trees on both.
         ridge: The ridge regression, where one estimates.
+        kernel: The kernel ridge regression, where it estimates.
         boosting: The trees, where they estimate.
         prober: Where probabilities come from: a logistic curve of the estimate, or logistic regression.
         logistic: The logistic regressions, where probabilities come from them.
@@ -55,6 +58,7 @@ class HandMadeModel(BaseModel):
     axes: BeatAxes
     estimator: Estimator
     ridge: LinearModel | None
+    kernel: KernelModel | None = None
     boosting: BoostedModel | None
     prober: Prober
     logistic: LogisticModel | None
@@ -62,16 +66,16 @@ class HandMadeModel(BaseModel):
 
     def estimate(self, inputs: HandMade) -> FloatArray:
         """Estimates in the target's unit, shape (n,)."""
-        model = self.ridge or self.boosting
+        model = self.ridge or self.kernel or self.boosting
         if model is None:
             raise ValueError("a baseline without a model cannot estimate")
-        return model.estimate(_columns(inputs, self.axes, beats=self.estimator != "ridge"))
+        return model.estimate(_columns(inputs, self.axes, beats=self.estimator in _WITH_BEATS))
 
     def probability(self, inputs: HandMade) -> dict[str, FloatArray]:
         """Event key -> probability, shape (n,)."""
         if self.logistic is not None:
             return self.logistic.probability(_columns(inputs, self.axes, beats=self.prober == "logistic-beats"))
-        model = self.ridge or self.boosting
+        model = self.ridge or self.kernel or self.boosting
         return {} if model is None else model.probability(self.estimate(inputs))
 
 
@@ -91,7 +95,7 @@ def fit_hand_made(
     axes = fit_beat_axes(train.inputs.beats)
     names = {False: MEASURED, True: (*MEASURED, *axes.names)}
     columns = {beats: _columns(train.inputs, axes, beats=beats) for beats in names}
-    estimators: dict[Estimator, LinearModel | BoostedModel] = {}
+    estimators: dict[Estimator, LinearModel | KernelModel | BoostedModel] = {}
     probers: dict[Prober, LogisticModel] = {}
     for beats, ridge, prober in ((False, "ridge", "logistic"), (True, "ridge-beats", "logistic-beats")):
         known = columns[beats], train.measured, train.patient_ids
@@ -99,6 +103,9 @@ def fit_hand_made(
         logistic = fit_logistic(*known, inputs=names[beats], events=events, seed=seed)
         if logistic is not None:
             probers[prober] = logistic  # type: ignore[index]
+    curved = fit_kernel(columns[False], train.measured, train.patient_ids, inputs=MEASURED, events=events, seed=seed)
+    if curved is not None:
+        estimators["kernel"] = curved
     estimators["boosting"] = fit_boosting(
         columns[True], train.measured, train.patient_ids, inputs=names[True], events=events, seed=seed
     )
@@ -107,6 +114,7 @@ def fit_hand_made(
             axes=axes,
             estimator=name,
             ridge=model if isinstance(model, LinearModel) else None,
+            kernel=model if isinstance(model, KernelModel) else None,
             boosting=model if isinstance(model, BoostedModel) else None,
             prober="curve",
             logistic=None,
@@ -123,7 +131,7 @@ def fit_hand_made(
     chosen = min(with_probers, key=lambda model: losses[model.prober])
     record = {f"rmse {name}": value for name, value in errors.items()}
     record |= {f"log loss {name}": value for name, value in losses.items()}
-    without_beats = chosen.estimator == "ridge" and chosen.prober != "logistic-beats"
+    without_beats = chosen.estimator not in _WITH_BEATS and chosen.prober != "logistic-beats"
     return chosen.model_copy(update={"validation": record, **({"axes": BeatAxes.none()} if without_beats else {})})
 
 
