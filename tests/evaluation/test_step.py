@@ -101,6 +101,15 @@ def test_another_archive_is_judged_with_the_frozen_thresholds(judged, run, make_
     assert "MODEL TRAINED ON SIMULATED DATA" in (tmp_path / "external" / "report.html").read_text()
 
 
+def test_all_patients_of_another_archive_are_judged_and_none_of_the_own(run, store, make_store, tmp_path):
+    other = make_store(tmp_path / "other", n_patients=30, prefix="q", seed=3)
+    report = judge(run, other, tmp_path / "external", split="all")
+    assert (report.n_patients, report.n_ecgs, report.split) == (30, len(linked_labels(other, "mpcwp")), "all")
+    assert "judged on all its patients" in (tmp_path / "external" / "report.html").read_text()
+    with pytest.raises(RunError, match=r"patients \(first '\w+'\) are among those"):
+        judge(run, store, tmp_path / "leak", split="all")
+
+
 def test_without_baselines_thresholds_are_frozen_now_and_the_report_says_what_is_missing(judged, run, store, tmp_path):
     bare = tmp_path / "bare"
     shutil.copytree(run, bare)
@@ -151,11 +160,11 @@ def test_a_failure_while_writing_leaves_the_old_report_and_nothing_beside_it(jud
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"split": "holdout"}, "no ECG of the holdout split"), ({"labels": "truth"}, r"truth.parquet")],
+    [({"split": "tset"}, "unknown split 'tset', did you mean 'test'"), ({"labels": "truth"}, r"truth.parquet")],
 )
 def test_nothing_to_judge_is_said_with_what_to_do(changed, message, run, make_store, tmp_path):
     other = make_store(tmp_path / "other", n_patients=12, prefix="q", simulated=False)
-    with pytest.raises(LabelError, match=message):
+    with pytest.raises((LabelError, SettingsError), match=message):
         judge(run, other, tmp_path / "report", **changed)
     assert not (tmp_path / "report").exists()
 

@@ -50,7 +50,7 @@ def pretrain(
 def finetune(
     store: StoreArgument,
     source: Annotated[str, typer.Option("--from", metavar="RUN|none", help="A pretrained run; none: from scratch.")],
-    target: Annotated[str, typer.Option(help="mpcwp, mpap, rap or co.")],
+    target: Annotated[str, typer.Option(help="mpcwp, mpap, rap, co or one that the store defines.")],
     out: Annotated[Path, typer.Option(metavar="RUN")],
     labels: Annotated[int | None, typer.Option(min=1, help="Use only N labeled training patients.")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="Train only the heads.")] = False,
@@ -82,7 +82,7 @@ def evaluate(
     run_path: RunArgument,
     store: Annotated[Path, typer.Option(metavar="STORE")],
     out: Annotated[Path, typer.Option(metavar="REPORT")],
-    split: Annotated[str, typer.Option(help="test, or a split of splits.csv.")] = "test",
+    split: Annotated[str, typer.Option(help="test, another split, or all of an archive of other patients.")] = "test",
     labels: Annotated[
         Literal["links", "truth"],
         typer.Option(help="links: ECGs with a linked label; truth: every visit's measurement (simulated stores only)."),

@@ -116,8 +116,9 @@ def refuse_seen_patients(facts: RunFacts, patient_ids: NDArray[np.str_], *, stor
     seen = _read_seen(facts.path / SPLITS_FILE).union(*(ecgs.patient_ids.tolist() for ecgs in facts.labels.values()))
     leaked = sorted(seen.intersection(patient_ids.tolist()))
     if leaked:
+        where = "" if split == "all" else f" of its {split} split"
         raise RunError(
-            f"{store.path}: {len(leaked):,} patients of its {split} split (first {leaked[0]!r}) are among those that "
+            f"{store.path}: {len(leaked):,} patients{where} (first {leaked[0]!r}) are among those that "
             f"{facts.path} was trained, chosen or calibrated with; judge it on other patients: the split it was not "
             "fitted to, or an archive whose patient ids do not overlap"
         )

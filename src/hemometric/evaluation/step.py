@@ -27,10 +27,14 @@ from hemometric.evaluation.report import Provenance, Report
 from hemometric.evaluation.run_facts import RunFacts, find_rows, read_run, refuse_seen_patients
 from hemometric.labels import measured_labels
 from hemometric.progress import say
-from hemometric.store import Store
+from hemometric.settings import suggest
+from hemometric.store import SPLITS, Store
 from hemometric.targets import Target
 
 REPORT_JSON, REPORT_HTML, FIGURES = "report.json", "report.html", "figures"
+ALL = "all"
+"""Instead of a split: every ECG of the store."""
+
 THRESHOLD_RULE = (
     f"the highest probability that warns of at least {100 * FROZEN_SENSITIVITY:.0f} % of the events among the "
     "validation patients"
@@ -54,7 +58,7 @@ def evaluate(  # noqa: PLR0913  (the interface that the plan names; each argumen
         run: A fine-tuned run, best with baselines (`fit_baselines`).
         store: The store it was fitted to, or another one.
         out: Directory of the report. A report that is there is replaced in one step; anything else is refused.
-        split: Of the store; "train", "validation" and "calibration" are refused where the run has seen them.
+        split: Of the store, or "all" of an archive of other patients; refused where the run has seen one of them.
         labels: "links": the ECGs with a linked catheter value. "truth": every visit's measurement of a simulated store.
         n_bootstrap: Resamples of patients.
         seed: Of the resamples.
@@ -66,7 +70,7 @@ def evaluate(  # noqa: PLR0913  (the interface that the plan names; each argumen
     Raises:
         RunError: The run is not fine-tuned or incomplete, or has seen one of the patients to be judged.
         LabelError: The split has no ECG with a value of the run's target.
-        SettingsError: `out` holds something that is not a report.
+        SettingsError: `out` holds something that is not a report, or there is no such split.
     """
     _check_place(out)
     facts = read_run(run)
@@ -145,7 +149,9 @@ def _choose_ecgs(
     facts: RunFacts, store: Store, *, split: str, labels: Literal["links", "truth"]
 ) -> tuple[np.ndarray, Measurements]:
     known = measured_labels(store, facts.target.name, source=labels)
-    inside = store.splits()[known.rows] == split
+    if split not in (*SPLITS, ALL):
+        raise SettingsError(f"unknown split {split!r}{suggest(split, (*SPLITS, ALL))}")
+    inside = np.full(len(known.rows), True) if split == ALL else store.splits()[known.rows] == split
     if not inside.any():
         raise LabelError(
             f"{store.path}: no ECG of the {split} split has a value of {facts.target.name} ({len(known.rows):,} of "

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hemometric.targets import known_targets
+
 SIMULATED_WARNING = "trained on SIMULATED patients: not a clinical estimate"
 
 
@@ -96,11 +98,11 @@ def _text(path: Path, prediction: Prediction) -> str:
         return f"{path}: refused: {prediction.reason}"
     lines = []
     for estimate in prediction.estimates.values():
-        interval = ""
+        digits, interval = _digits(estimate.target), ""
         if estimate.low is not None and estimate.high is not None and prediction.coverage is not None:
-            interval = f" ({prediction.coverage:.0%} interval {estimate.low:.1f} to {estimate.high:.1f})"
+            interval = f" ({prediction.coverage:.0%} interval {estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
         chances = "".join(f", P({event}) = {chance:.2f}" for event, chance in estimate.probability.items())
-        lines.append(f"{path}: {estimate.target} {estimate.value:.1f} {estimate.unit}{interval}{chances}")
+        lines.append(f"{path}: {estimate.target} {estimate.value:.{digits}f} {estimate.unit}{interval}{chances}")
     if prediction.n_windows + prediction.n_windows_refused > 1:
         refused = f", {prediction.n_windows_refused} refused" if prediction.n_windows_refused else ""
         lines.append(f"  mean over {prediction.n_windows} windows{refused}")
@@ -109,6 +111,12 @@ def _text(path: Path, prediction: Prediction) -> str:
     if prediction.trained_on_simulated:
         lines.append(f"  {SIMULATED_WARNING}")
     return "\n".join(lines)
+
+
+def _digits(target: str) -> int:
+    """Digits after the point, as the target has them where it is known."""
+    known = known_targets().get(target)
+    return 1 if known is None else known.decimals
 
 
 def predictions_json(answers: Answers) -> str:
