@@ -60,6 +60,8 @@ def run_study(
         LabelError: The store has no labels of a target.
         TrainingError: Labels or ECGs are too few, a loss is not finite, or a worker was killed.
     """
+    if study.store is not None:
+        Store.open(study.store)  # it may define targets of its user's own, which the names are checked against
     check_names(study)
     open_study(out, resume=resume)
     store = _open_store(study, out, n_workers=n_workers)
