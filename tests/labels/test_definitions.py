@@ -1,8 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from hemometric.errors import SettingsError
 from hemometric.labels import read_definitions
-from hemometric.targets import Event, Target
+from hemometric.targets import TARGETS, Event, Target
 
 EF = """
 [ef]
@@ -57,3 +60,18 @@ def test_a_definition_that_is_not_whole_is_refused_with_all_that_is_wrong(toml_o
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.toml: cannot be read"):
         read_definitions(tmp_path / "nowhere.toml")
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "targets.md").read_text()
+
+
+def test_the_example_of_the_documentation_can_be_read(toml_of):
+    example = re.search(r"```toml\n(.*?)```", DOCS, flags=re.DOTALL)[1]
+    assert [target.name for target in read_definitions(toml_of(example))] == ["ef", "pvr", "troponin"]
+
+
+def test_the_documentation_lists_the_built_in_targets_as_they_are():
+    for target in TARGETS.values():
+        events = ", ".join(f"{event.direction} {event.threshold:g}" for event in target.events)
+        row = f"| `{target.name}` | {target.title} | {target.unit} | {target.low:g} to {target.high:g} | {events} |"
+        assert row in DOCS

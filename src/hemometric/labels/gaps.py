@@ -64,7 +64,7 @@ def _draw_panel(axes: Axes, gaps: np.ndarray, *, title: str, reach: float) -> No
     axes.spines[["top", "right"]].set_visible(False)
     says = f"{len(gaps):,} ECGs"
     if len(timed) < len(gaps):
-        says += f", {len(gaps) - len(timed):,} by date only (not drawn)"
+        says += f"\n{len(gaps) - len(timed):,} by date only, not drawn"
     if len(timed):
         axes.hist(timed, bins=np.linspace(-reach, reach, _N_BINS + 1).tolist(), color=_COLOUR)
         says += f"\nmedian |gap| {np.median(np.abs(timed)):.1f} h"
