@@ -1,5 +1,6 @@
 """Small records and DICOM files that the tests of this room share."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydicom.dataset import Dataset
 from hemometric.formats.wfdb_samples import load_wfdb
 
 load_wfdb()  # here, since the warnings of its import would stop every test module that imports it
+
+sys.path.append(str(Path(__file__).parent))  # where the writers of files lie, beside the tests that use them
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 

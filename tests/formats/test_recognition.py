@@ -6,12 +6,10 @@ from hemometric.formats.known import name_supported
 from hemometric.formats.recognition import name_other_format, recognise, refuse
 
 OTHER_FORMATS = [
-    (b"\x6b\x06\x60\x85\x00\x00" + bytes(8) + b"\x14\x14SCPECG" + bytes(20), "SCP-ECG"),
     (b'<?xml version="1.0"?>\n<!DOCTYPE RestingECG SYSTEM "restecg.dtd">\n<RestingECG>', "GE MUSE XML"),
     (b'\xef\xbb\xbf<?xml version="1.0"?><AnnotatedECG xmlns="urn:hl7-org:v3">', "HL7 aECG"),
     ('<?xml version="1.0" encoding="utf-16"?><restingecgdata lang="en">'.encode("utf-16"), "Philips Sierra XML"),
     (b"<note>hello</note>", "XML"),
-    (b"0       X X X X" + b" " * 200, "EDF"),
     (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB 5"),
     (b"PK\x03\x04" + bytes(30), "a zip archive"),
 ]
@@ -30,14 +28,17 @@ def test_a_format_that_is_not_read_is_refused_by_name(head, name):
 def test_real_files_of_other_makers(real_data, name):
     head = (real_data / "formats" / name).read_bytes()[:4096]
     found = recognise(head) or name_other_format(head)
-    assert found == {"scp": "SCP-ECG", "dcm": "dicom"}.get(
-        name[-3:], "HL7 aECG" if "Ex" in name else "Philips Sierra XML"
-    )
+    assert found == {"scp": "scp", "dcm": "dicom"}.get(name[-3:], "HL7 aECG" if "Ex" in name else "Philips Sierra XML")
 
 
 def test_dicom_is_known_by_its_mark(dicom_example):
     assert recognise(dicom_example.read_bytes()[:4096]) == "dicom"
     assert recognise(bytes(128) + b"DICM") == "dicom"
+
+
+def test_scp_edf_and_bdf_are_known_by_their_marks():
+    scp = b"\x6b\x06\x60\x85\x00\x00" + bytes(8) + b"\x14\x14SCPECG" + bytes(20)
+    assert [recognise(head) for head in (scp, b"0       X X X X" + b" " * 200, b"\xffBIOSEMI")] == ["scp", "edf", "bdf"]
 
 
 def test_hdf5_is_known_by_its_mark_behind_a_block_of_the_user_too():

@@ -19,6 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from hemometric.ecg import INDEPENDENT_LEADS, Ecg, Sex, derive_leads
 from hemometric.errors import ReadError
 from hemometric.formats.leads import choose_channels, name_coded_lead, name_lead
+from hemometric.formats.patients import keep_age, keep_patient
 from hemometric.formats.units import check_units
 
 _SAMPLE_TYPES = {
@@ -32,7 +33,6 @@ _SAMPLE_TYPES = {
 """WaveformBitsAllocated and WaveformSampleInterpretation (PS3.3 C.10.9.1.4), without the companded audio ones."""
 _SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
 _DAYS_PER_UNIT = {"Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
-_PLACEHOLDERS = {"", "0", "anonymous", "anonymized", "anonymised", "unknown", "none", "n/a"}
 _UNREADABLE = (
     InvalidDicomError,
     BytesLengthException,
@@ -233,9 +233,7 @@ def _find_rate(path: Path, group: Dataset) -> float:
 
 
 def _find_patient(dataset: Dataset) -> str | None:
-    """Return the patient id; what anonymisers write in its place would make all patients one."""
-    patient = str(dataset.get("PatientID") or "").strip()
-    return None if patient.casefold() in _PLACEHOLDERS else patient
+    return keep_patient(str(dataset.get("PatientID") or ""))
 
 
 def _find_time(dataset: Dataset) -> tuple[str | None, tuple[str, ...]]:
@@ -279,5 +277,4 @@ def _find_age(dataset: Dataset, acquired_at: str | None) -> float | None:
         days = float((datetime.date.fromisoformat(acquired_at[:10]) - datetime.date.fromisoformat(born)).days)
     else:
         return None
-    age = days / _DAYS_PER_UNIT["Y"]
-    return round(age, 2) if 0 <= age <= 120 else None
+    return keep_age(days)

@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from hemometric.ecg import Ecg
 from hemometric.formats.array_files import SIDECAR_SUFFIX, is_array
+from hemometric.formats.edf_header import is_bdf, is_edf
+from hemometric.formats.scp_sections import is_scp
 from hemometric.formats.wfdb_header import decode_header, is_header
 
 HEAD_BYTES = 4096
@@ -98,6 +100,18 @@ def _list_array(path: Path) -> tuple[str | None, ...]:
     return list_array(path)
 
 
+def _read_scp(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.scp import read_scp
+
+    return read_scp(path)
+
+
+def _read_edf(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.edf import read_edf
+
+    return read_edf(path)
+
+
 FORMATS: Mapping[str, FileFormat] = MappingProxyType(
     {
         "dicom": FileFormat(title="DICOM", suffixes=(".dcm", ".dicom"), matches=is_dicom, read=_read_dicom),
@@ -115,6 +129,9 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             read=_read_array,
             list_parts=_list_array,
         ),
+        "scp": FileFormat(title="SCP-ECG", suffixes=(".scp",), matches=is_scp, read=_read_scp),
+        "edf": FileFormat(title="EDF", suffixes=(".edf",), matches=is_edf, read=_read_edf),
+        "bdf": FileFormat(title="BDF", suffixes=(".bdf",), matches=is_bdf, read=_read_edf),
         "wfdb": FileFormat(title="WFDB", suffixes=(".hea",), matches=_is_wfdb, read=_read_wfdb),
     }
 )

@@ -13,8 +13,6 @@ _XML_ROOTS = {
     "cardiologyxml": "GE CardioSoft XML",
 }
 _MAGIC = {
-    b"0       ": "EDF",
-    b"\xffBIOSEMI": "BDF",
     b"MATLAB 5.0 MAT-file": "MATLAB 5",
     b"PAR1": "Parquet",
     b"%PDF": "PDF",
@@ -36,8 +34,6 @@ def recognise(head: bytes) -> str | None:
 
 def name_other_format(head: bytes) -> str | None:
     """Return the name of a format that is known by its first bytes but not read by this version, or None."""
-    if head[16:22] == b"SCPECG":
-        return "SCP-ECG"
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
