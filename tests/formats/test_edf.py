@@ -208,8 +208,8 @@ def test_what_stands_behind_the_last_record_is_noted(write, digital):
 
 
 @pytest.mark.parametrize("width", [2, 3])
-def test_gaps_of_a_discontinuous_file_are_nan(write, digital, width):
-    signals = [annotations([7.0, 7.2, 7.902], width=width), *plain(digital)]
+def test_gaps_of_a_discontinuous_file_are_nan_to_the_nearest_sample(write, digital, width):
+    signals = [annotations([7.0, 7.2, 7.9016], width=width), *plain(digital)]
     ecg = read_ecg(write(signals, width=width, reserved="EDF+D" if width == 2 else "BDF+D"))
     expected = np.full((12, 551), np.nan)
     expected[:, :200], expected[:, 451:] = digital[:, :200] / 10_000, digital[:, 200:] / 10_000

@@ -342,6 +342,7 @@ BAD_BEATS = [
     (change(4, "I", 8, 40), "corrupt", "section 4 gives a beat the samples 40 to 36"),
     (change(4, "I", 16, 60), "corrupt", "behind one that ends at 60"),
     (change(4, "H", 4, 900), "corrupt", "section 4 ends at byte"),
+    (change(4, "H", 4, 10_001), "corrupt", "announces 10,001 beats"),
     (change(4, "H", 0, 90), "corrupt", "section 5 ends"),
     (change(5, "H", 2, 0), "no-rate", "section 5 gives 0 us"),
     (change(6, "H", 2, 3000), "unsupported-format", "a sample each 3000 us, its reference beat one each 2000 us"),

@@ -13,6 +13,9 @@ from hemometric.formats.scp_sections import Section
 _REFERENCE_TYPE = 0
 """Only the beats of this type have the reference beat taken away."""
 
+_MOST_BEATS = 10_000
+"""A lead of 64 KiB holds half an hour."""
+
 Area = tuple[int, int]
 """Numbers of the first and the last sample, counted from 1 at the start of the recording."""
 
@@ -41,6 +44,8 @@ def read_beats(section: Section) -> Beats:
         ReadError: It is too short, or areas overlap or end before they start ("corrupt").
     """
     reference_ms, reference_fiducial, n_beats = section.unpack("3H", 0)
+    if n_beats > _MOST_BEATS:
+        raise section.damaged(f"announces {n_beats:,} beats, expected {_MOST_BEATS:,} at most")
     subtracted, protected = [], []
     for place in range(n_beats):
         kind, first, fiducial, last = section.unpack("HIII", 6 + 14 * place)
