@@ -326,8 +326,8 @@ def bad_files(folder, write_code15, tracings, zstd):
         (patient("virtual", edit=with_v6(virtual)), None, "unsupported-format", "takes its values from another file"),
         (patient("many", edit=with_v6(many)), None, "too-long", "announces 1,099,511,627,776 samples"),
         (patient("coarse", edit=with_v6(coarse)), None, "unsupported-format", "of which one does not fit 256 MiB"),
-        (patient("bz2", edit=pack("int16", method="bz2")), None, "unsupported-format", "by bz2"),
-        (patient("kind", edit=pack("complex64")), None, "unsupported-format", "type 'complex64'"),
+        (patient("plain", edit=values(np.void(b"BZh9"))), None, "unsupported-format", "not compressed by zstd"),
+        (patient("kind", edit=pack("float", len=625)), None, "unsupported-format", "5,000 bytes for 625 samples"),
         (
             patient("short", edit=pack("int16", uncompressed_length=4999)),
             None,

@@ -1,6 +1,7 @@
 """Arrays of NumPy, as NPY and NPZ: mapped into memory where the file allows it, never unpickled, of bounded size."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -26,6 +27,7 @@ _UNREADABLE = (
     RuntimeError,
     TypeError,
     SyntaxError,
+    tokenize.TokenError,
 )
 """What NumPy and zipfile raise on a file that is damaged."""
 
@@ -70,7 +72,7 @@ def open_npz(path: Path, name: str) -> NDArray[Any]:
             try:
                 member = archive.getinfo(name + _SUFFIX)
             except KeyError:
-                arrays = ", ".join(list_npz(path)) or "none"
+                arrays = ", ".join(map(ascii, list_npz(path))) or "none"
                 raise ReadError(path, f"holds no array {name!r}, only {arrays}", code="no-such-array") from None
             return _open_member(path, archive, member)
     except _UNREADABLE as error:

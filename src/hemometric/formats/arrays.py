@@ -179,7 +179,8 @@ def _choose_array(path: Path, sidecar: Sidecar, arrays: Sequence[str]) -> str:
         return sidecar.array
     if len(arrays) != 1:
         reason = (
-            f"{sidecar.file} holds {len(arrays)} arrays ({', '.join(arrays[:10])}); name that of the samples (array)"
+            f"{sidecar.file} holds {len(arrays)} arrays ({', '.join(map(ascii, arrays[:10]))}); name that of the "
+            "samples (array)"
         )
         raise ReadError(path, reason, code="sidecar")
     return arrays[0]

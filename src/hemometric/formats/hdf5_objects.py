@@ -17,8 +17,9 @@ _MOST_SAMPLES = 2**21
 _MOST_CHUNK_BYTES = 2**28
 """To read one value, HDF5 unpacks the whole chunk that it lies in."""
 _MOST_TEXT_BYTES = 2**20
-_SAMPLE_TYPES = {"int16": "<i2", "int32": "<i4", "float32": "<f4", "float64": "<f8", "float": "<f8"}
-"""What the attribute `dtype` of a dataset compressed by ML4H may say."""
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_BYTES_PER_SAMPLE = 2
+"""ML4H compresses leads as int16; its attribute `dtype` is not read, since see `_read_number`."""
 
 
 def find_object(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
@@ -70,13 +71,15 @@ def read_samples(path: Path, dataset: h5py.Dataset) -> NDArray[np.float64]:
     """
     check_own(path, dataset)
     if dataset.shape == () and dataset.dtype.kind == "V":
-        kind = str(dataset.attrs.get("dtype", ""))
-        if kind not in _SAMPLE_TYPES:
-            reason = f"{dataset.name} holds samples of type {kind!r}, expected one of {', '.join(_SAMPLE_TYPES)}"
+        content = _decompress(path, dataset, n_most=_MOST_SAMPLES * _BYTES_PER_SAMPLE)
+        n_samples = _read_number(dataset, "len")
+        if n_samples is None or len(content) != n_samples * _BYTES_PER_SAMPLE:
+            reason = (
+                f"{dataset.name} unpacks to {len(content):,} bytes for {n_samples} samples by its attribute `len`, "
+                "expected two a sample, as ML4H writes them"
+            )
             raise ReadError(path, reason, code="unsupported-format")
-        sample_type = np.dtype(_SAMPLE_TYPES[kind])
-        content = _decompress(path, dataset, n_most=_MOST_SAMPLES * sample_type.itemsize)
-        return np.frombuffer(content, dtype=sample_type).astype(np.float64)
+        return np.frombuffer(content, dtype="<i2").astype(np.float64)
     if dataset.ndim != 1 or dataset.dtype.kind not in "iuf":
         reason = f"{dataset.name} is {describe(dataset)}, expected the samples of one lead, shape (n_samples,)"
         raise ReadError(path, reason, code="unsupported-format")
@@ -117,7 +120,7 @@ def _read_value(path: Path, dataset: h5py.Dataset) -> object:
     if dataset.size != 1 or dataset.dtype.itemsize > _MOST_TEXT_BYTES:
         return None
     check_own(path, dataset)
-    if dataset.dtype.kind == "V" and "method" in dataset.attrs:
+    if dataset.dtype.kind == "V":
         return _decompress(path, dataset, n_most=_MOST_TEXT_BYTES)
     return dataset[()]
 
@@ -132,23 +135,35 @@ def _as_text(value: Any) -> str:  # noqa: ANN401 (h5py gives bytes, texts, numbe
     return value.strip() if isinstance(value, str) else ""
 
 
+def _read_number(dataset: h5py.Dataset, name: str) -> int | None:
+    """Return a whole number that a dataset states as an attribute, or None.
+
+    Texts in attributes are not read without need: the length of a text is told twice, and where damage makes the two
+    differ, the HDF5 library (2.0) copies beyond the end.
+    """
+    if name not in dataset.attrs:
+        return None
+    stated = dataset.attrs.get_id(name)
+    return int(dataset.attrs[name]) if stated.dtype.kind in "iu" and stated.shape == () else None
+
+
 def _decompress(path: Path, dataset: h5py.Dataset, *, n_most: int) -> bytes:
-    """Unpack a block of bytes as ML4H writes it: attributes `method` and `uncompressed_length`.
+    """Unpack a block of bytes as ML4H writes it, with its length in the attribute `uncompressed_length`.
 
     Raises:
-        ReadError: Another method ("unsupported-format"), another length than announced ("truncated") or more than
-            `n_most` bytes ("too-long").
+        ReadError: It is not compressed by zstd ("unsupported-format"), has another length than announced ("truncated")
+            or more than `n_most` bytes ("too-long").
     """
-    method = str(dataset.attrs.get("method", ""))
-    if method != "zstd":
-        reason = f"{dataset.name} is compressed by {method or 'a method that it does not name'}, expected zstd"
+    announced = _read_number(dataset, "uncompressed_length")
+    content = dataset[()].tobytes()
+    if announced is None or not content.startswith(_ZSTD_MAGIC):
+        reason = f"{dataset.name} is a block of bytes, but not compressed by zstd as ML4H does"
         raise ReadError(path, reason, code="unsupported-format")
-    announced = int(dataset.attrs["uncompressed_length"])
     if not 0 <= announced <= n_most:
         reason = f"{dataset.name} announces {announced:,} bytes, expected at most {n_most:,}"
         raise ReadError(path, reason, code="too-long")
     try:
-        return bytes(pa.decompress(dataset[()].tobytes(), decompressed_size=announced, codec="zstd", asbytes=True))
+        return bytes(pa.decompress(content, decompressed_size=announced, codec="zstd", asbytes=True))
     except (pa.ArrowException, OSError) as error:
         reason = f"{dataset.name} does not unpack to the {announced:,} bytes that it announces; export the file again"
         raise ReadError(path, reason, code="truncated") from error

@@ -17,6 +17,7 @@ import numpy as np
 from hemometric.ecg import INDEPENDENT_LEADS, Ecg, Sex, derive_leads
 from hemometric.errors import ReadError
 from hemometric.formats.hdf5_contents import Contents
+from hemometric.formats.hdf5_heaps import check_heaps
 from hemometric.formats.hdf5_objects import find_attribute, find_dataset, find_group, find_text, read_samples
 from hemometric.formats.leads import choose_channels, name_lead
 from hemometric.formats.units import check_units
@@ -38,6 +39,7 @@ def find_patient_ecgs(path: Path, file: h5py.File) -> Contents | None:
         ecgs = find_group(file, prefix)
         parts = [] if ecgs is None else sorted(name for name in ecgs if find_group(ecgs, name) is not None)
         if ecgs is not None and parts and any(name_lead(name) for name in ecgs[parts[0]]):
+            check_heaps(path)
             places = {part: place for place, part in enumerate(parts)}
             return Contents(parts=places, read=partial(_read_ecg, path, ecgs))
     return None

@@ -1,0 +1,199 @@
+"""Seeded mutants of HDF5 files and arrays: each is read or refused, none ends the process, hangs or fills the memory.
+
+The mutants are read in a child process, which this file is as well: a crash of HDF5 itself would end it.
+"""
+
+import faulthandler
+import json
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from hemometric.errors import EcgError, ReadError
+from hemometric.formats import list_parts, read_ecg
+
+LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+KINDS = ("code15", "patient", "blocks", "npy", "npz", "packed", "csv", "sidecar")
+MOST_SECONDS = 5
+MOST_BYTES = 2**30
+
+
+def write_code15(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("exam_id", data=[11, 12, 0])
+        tracings = np.zeros((3, 4096, 12), dtype=np.float32)
+        tracings[:2, 48:-48] = np.arange(12) + 1
+        file.create_dataset("tracings", data=tracings, chunks=(1, 512, 12), compression="gzip")
+
+
+def write_patient(path):
+    with h5py.File(path, "w") as file:
+        ecg = file.create_group("ecg/2001-02-03T04:05:06")
+        for number, lead in enumerate(LEADS):
+            ecg.create_dataset(lead, data=np.full(200, number, dtype=np.int16), compression="gzip" if number else None)
+        for name, value in {"voltageunits": "MICROVOLTS", "waveform_samplebase": "500", "gender": "MALE"}.items():
+            ecg.create_dataset(name, data=value)
+
+
+def write_blocks(path):
+    with h5py.File(path, "w") as file:
+        ecg = file.create_group("partners_ecg_rest/2001-02-03T04:05:06")
+        texts = {"voltageunits": b"MICROVOLTS", "waveform_samplebase": b"500"}
+        leads = {lead: np.full(300, number, dtype="<i2").tobytes() for number, lead in enumerate(LEADS)}
+        for name, content in {**texts, **leads}.items():
+            block = ecg.create_dataset(name, data=np.void(pa.compress(content, codec="zstd", asbytes=True)))
+            block.attrs.update({"method": "zstd", "dtype": "int16" if name in leads else "str"})
+            block.attrs.update({"uncompressed_length": len(content), "len": len(content) // 2})
+
+
+def write_attributes(path):
+    with h5py.File(path, "w") as file:
+        ecg = file.create_group("ecg/2001-02-03T04:05:06")
+        ecg.attrs["sampling_rate_hz"] = 500
+        for number, lead in enumerate(LEADS):
+            ecg.create_dataset(lead, data=np.full(200, number, dtype=np.int16)).attrs["unit"] = "uV"
+
+
+def write_array(path, kind):
+    """Write an array and its sidecar; return the file of the two that is to be damaged."""
+    values = np.arange(3 * 12 * 100, dtype=np.int16).reshape(3, 12, 100)
+    sidecar = {"sampling_rate_hz": 250, "unit": "uV"}
+    if kind == "csv":
+        path = path.with_name("x.csv")
+        rows = [f"{k * 4}," + ",".join(f"{k + lead / 10:.1f}" for lead in range(12)) for k in range(50)]
+        path.write_text("t," + ",".join(LEADS) + "\n" + "\n".join(rows) + "\n")
+        sidecar |= {"time_column": "t", "time_unit": "ms"}
+    else:
+        path = path.with_name("x.npy" if kind in ("npy", "sidecar") else "x.npz")
+        facts = {"ids": np.array(["a", "b", "c"]), "ages": np.array([50.0, 60.0, np.nan])}
+        if path.suffix == ".npy":
+            np.save(path, values)
+            facts = {"ids": ["a", "b", "c"], "age_years": [50, 60, None]}
+        else:
+            (np.savez if kind == "npz" else np.savez_compressed)(path, ecgs=values, **facts)
+            facts = {"array": "ecgs", "ids": "ids", "age_years": "ages"}
+        sidecar |= {"leads": LEADS, "axes": ["ecg", "lead", "sample"], **facts}
+    described = path.with_name("x.ecg.json")
+    described.write_text(json.dumps({"file": path.name, **sidecar}))
+    return described if kind == "sidecar" else path
+
+
+def write_whole(folder, kind):
+    writers = {"code15": write_code15, "patient": write_patient, "blocks": write_blocks}
+    writers["attributes"] = write_attributes
+    if kind not in writers:
+        return write_array(folder / "x", kind)
+    writers[kind](folder / "x.h5")
+    return folder / "x.h5"
+
+
+def damage(content, rng):
+    """Change a file in one to three places, most often near its start or end, where most of its structure is."""
+    mutant = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        length = len(mutant)
+        near = min(length, 4096)
+        places = [rng.integers(near), length - 1 - rng.integers(near), rng.integers(length)]
+        at = int(rng.choice(places, p=[0.4, 0.2, 0.4]))
+        source, size = int(rng.integers(length)), int(rng.integers(1, 32))
+        number = int(rng.choice([0, 1, 2**7, 2**15, 2**31, 2**40, 2**63 - 1])) + int(rng.integers(-1, 2))
+        kind = rng.choice(["bit", "byte", "number", "copy", "cut", "insert"], p=[0.3, 0.25, 0.2, 0.15, 0.05, 0.05])
+        if kind == "bit":
+            mutant[at] ^= 1 << int(rng.integers(8))
+        elif kind == "byte":
+            mutant[at] = int(rng.integers(256))
+        elif kind == "number":
+            width = int(rng.choice([2, 4, 8]))
+            mutant[at : at + width] = (number % 256**width).to_bytes(width, "little")
+        elif kind == "copy":
+            mutant[at : at + size] = mutant[source : source + size]
+        elif kind == "cut":
+            del mutant[at : at + min(size, length - 1)]
+        else:
+            mutant[at:at] = mutant[source : source + size]
+    return bytes(mutant[: int(rng.integers(len(mutant)))] if rng.random() < 0.05 else mutant)
+
+
+def read_mutant(path):
+    """Say what comes of a file: "read", or the code of the error; any other exception is a fault of the readers."""
+    try:
+        for part in list_parts(path)[:3]:
+            read_ecg(path, part=part)
+    except (ReadError, EcgError) as error:
+        return error.code if "\n" not in str(error) else "several lines"
+    return "read"
+
+
+def read_mutants(kind, first, last):
+    """Read the mutants `first` to `last` of a kind; what comes of each is counted."""
+    resource.setrlimit(resource.RLIMIT_AS, (3 * MOST_BYTES, 3 * MOST_BYTES))
+    found = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        whole = write_whole(Path(folder), kind)
+        content = whole.read_bytes()
+        assert read_mutant(whole) == "read"
+        for number in range(first, last):
+            whole.unlink()
+            whole.write_bytes(damage(content, np.random.default_rng([number, *kind.encode()])))
+            sys.stdout.write(f"{number}\n")
+            sys.stdout.flush()
+            signal.alarm(MOST_SECONDS)
+            found[read_mutant(whole)] += 1
+            signal.alarm(0)
+    return {"found": found, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def read_apart(kind, n_mutants):
+    """Read mutants in child processes, a new one after a crash; return what came of them, and which ended a child."""
+    found, crashed, first, peak = Counter(), [], 0, 0
+    while first < n_mutants:
+        command = [sys.executable, __file__, kind, str(first), str(n_mutants)]
+        child = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
+        lines = child.stdout.splitlines()
+        if child.returncode == 0:
+            result = json.loads(lines[-1])
+            return found + Counter(result["found"]), crashed, max(peak, result["peak_bytes"])
+        assert lines, child.stderr
+        crashed.append((int(lines[-1]), child.returncode, child.stderr[-1000:]))
+        first = crashed[-1][0] + 1
+    return found, crashed, peak
+
+
+def check_mutants(kind, n_mutants):
+    found, crashed, peak = read_apart(kind, n_mutants)
+    assert crashed == []
+    assert peak < MOST_BYTES
+    assert "several lines" not in found
+    assert found.total() > found["read"]  # some are refused
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_read_or_refused(kind):
+    check_mutants(kind, 25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_thousand_damaged_files_are_read_or_refused(kind):
+    check_mutants(kind, 10_000)
+
+
+@pytest.mark.slow
+def test_only_damaged_texts_in_attributes_may_crash_hdf5_itself_and_seldom():
+    _, crashed, _ = read_apart("attributes", 10_000)
+    assert len(crashed) <= 10
+    assert all("attrs.py" in stderr for _, _, stderr in crashed)
+
+
+if __name__ == "__main__":
+    faulthandler.enable()
+    sys.stdout.write(json.dumps(read_mutants(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")
