@@ -1,40 +1,47 @@
 """What a store holds, or what was read from one ECG file, in words and as a plot on ECG paper."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hemometric.ecg import LEADS, Ecg
 from hemometric.errors import ReadError, SettingsError
-from hemometric.formats import read_ecg
+from hemometric.formats import list_parts, read_ecg
 from hemometric.store import Store, describe_rule
 from hemometric.targets import known_targets
 
 Rows = list[tuple[str, str]]
 
+_LISTED_PARTS = 20
 
-def inspect_path(path: Path, *, plot: Path | None = None) -> str:
-    """Describe a store or an ECG file.
+
+def inspect_path(path: Path, *, part: str | None = None, plot: Path | None = None) -> str:
+    """Describe a store or an ECG file; list the ECGs of a file that holds several.
 
     Args:
         path: A directory made by ingest or simulate, or an ECG file.
-        plot: Where to draw the ECG (PNG); only for a file.
+        part: Which ECG of a file that holds several.
+        plot: Where to draw the ECG (PNG); only for one ECG.
 
     Returns:
         Lines of text for a person.
 
     Raises:
         ReadError: The file is not an ECG that can be read, or a folder that is no store.
-        SettingsError: A plot is asked for of a whole store.
+        SettingsError: A plot or a part is asked for of a whole store.
     """
     if path.is_dir() and (path / "manifest.json").is_file():
-        if plot is not None:
-            raise SettingsError(f"--plot draws one ECG, but {path} is a store: name an ECG file")
+        if plot is not None or part is not None:
+            asked = "--plot draws" if part is None else "--part names"
+            raise SettingsError(f"{asked} one ECG, but {path} is a store: name an ECG file")
         return as_text(describe_store(Store.open(path)))
     if path.is_dir():
         raise ReadError(path, "is a folder but no store: name an ECG file, or ingest the folder first", code="no-store")
-    ecg = read_ecg(path)
+    if part is None and plot is None and len(parts := list_parts(path)) > 1:
+        return describe_parts(path, parts)
+    ecg = read_ecg(path, part=part)
     text = as_text(describe_ecg(ecg))
     if plot is not None:
         from hemometric.waveform import plot_ecg
@@ -42,6 +49,14 @@ def inspect_path(path: Path, *, plot: Path | None = None) -> str:
         plot_ecg(ecg, plot)
         text += f"\nplot: {plot}"
     return text
+
+
+def describe_parts(path: Path, parts: Sequence[str | None]) -> str:
+    """List the ECGs of a file that holds several, the first 20 by name, and say how to see one."""
+    shown = [f"  {part}" for part in parts[:_LISTED_PARTS]]
+    more = [f"  ... and {len(parts) - _LISTED_PARTS:,} more"] if len(parts) > _LISTED_PARTS else []
+    head = f"{path} holds {len(parts):,} ECGs; see one with --part {parts[0]}"
+    return "\n".join([head, *shown, *more])
 
 
 def as_text(rows: Rows) -> str:

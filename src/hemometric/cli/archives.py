@@ -106,9 +106,12 @@ def verify(store: StoreArgument) -> None:
 @app.command(epilog="Example: hemometric inspect ecg.dcm --plot ecg.png")
 def inspect(
     what: Annotated[Path, typer.Argument(metavar="STORE|FILE")],
+    part: Annotated[
+        str | None, typer.Option(help="Which ECG of a file that holds several; without: list them.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the ECG on 25 mm/s, 10 mm/mV paper.")] = None,
 ) -> None:
     """Say what a store holds, or what was read from one ECG file."""
     from hemometric.inspection import inspect_path
 
-    typer.echo(inspect_path(what, plot=plot))
+    typer.echo(inspect_path(what, part=part, plot=plot))
