@@ -48,7 +48,7 @@ def test_one_ecg_of_several_is_described_by_its_part(several, tmp_path):
 
 
 def test_a_part_of_a_store_is_refused(labelled_store):
-    with pytest.raises(SettingsError, match="--part names one ECG, but .* is a store"):
+    with pytest.raises(SettingsError, match=r"--part names one ECG, but .* is a store"):
         inspect_path(labelled_store.path, part="7")
 
 
