@@ -361,3 +361,30 @@ def test_nothing_is_kept_open_after_closing(write_code15):
     opened = Path("/proc/self/fd")
     if opened.is_dir():
         assert file not in [entry.readlink() for entry in opened.iterdir() if entry.is_symlink()]
+
+
+def change_bytes(path, mark, at, content):
+    """Overwrite bytes `at` behind a mark that stands in the file."""
+    whole = bytearray(path.read_bytes())
+    place = whole.index(mark) + at
+    whole[place : place + len(content)] = content
+    path.write_bytes(whole)
+
+
+def test_a_heap_of_texts_that_hdf5_would_never_leave_is_refused(tmp_path):
+    file = write_patient(tmp_path / "1.h5")
+    first_object = 16
+    change_bytes(file, b"GCOL", first_object, bytes(16))  # free space of no size, of which HDF5 never gets out
+    with pytest.raises(ReadError, match="the heap of its texts has an object of no size") as caught:
+        read_ecg(file)
+    assert caught.value.code == "corrupt"
+
+
+def test_a_text_of_a_damaged_length_is_refused_before_it_takes_memory(tmp_path):
+    file = write_patient(tmp_path / "1.h5")
+    with h5py.File(file) as opened:
+        offset = opened["ecg/2001-02-03T04:05:06/voltageunits"].id.get_offset()
+    change_bytes(file, b"\x89HDF", offset, (2**31).to_bytes(4, "little"))
+    with pytest.raises(ReadError, match="announces a text of 2,147,483,648 bytes") as caught:
+        read_ecg(file)
+    assert caught.value.code == "corrupt"

@@ -122,7 +122,30 @@ def _read_value(path: Path, dataset: h5py.Dataset) -> object:
     check_own(path, dataset)
     if dataset.dtype.kind == "V":
         return _decompress(path, dataset, n_most=_MOST_TEXT_BYTES)
+    if dataset.dtype.kind == "O":
+        _check_length(path, dataset)
     return dataset[()]
+
+
+def _check_length(path: Path, dataset: h5py.Dataset) -> None:
+    """Check a text of any length, for which HDF5 takes as much memory as a damaged length says before it looks at it.
+
+    The length stands in the first four bytes of what the dataset itself holds, the text somewhere else.
+
+    Raises:
+        ReadError: It is no text ("unsupported-format"), or longer than any that is read ("corrupt").
+    """
+    if h5py.check_string_dtype(dataset.dtype) is None:
+        raise ReadError(path, f"{dataset.name} is {dataset.dtype}, expected a text", code="unsupported-format")
+    offset = dataset.id.get_offset()
+    if offset is None:  # not by the usual writers: the value stands in the header of the dataset
+        return
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        length = int.from_bytes(stream.read(4), "little")
+    if length > _MOST_TEXT_BYTES:
+        reason = f"damaged HDF5 file, copy or export it again ({dataset.name} announces a text of {length:,} bytes)"
+        raise ReadError(path, reason, code="corrupt")
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 (h5py gives bytes, texts, numbers and arrays of them)
