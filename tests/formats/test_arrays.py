@@ -1,5 +1,7 @@
 import json
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hemometric.errors import ReadError
 from hemometric.formats import find_records, list_parts, read_ecg
 from hemometric.formats.array_files import is_array
 from hemometric.formats.array_npy import open_npy, open_npz
+from hemometric.formats.array_sidecar import Sidecar, read_sidecar
 
 LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 
@@ -391,3 +394,14 @@ def test_a_csv_without_names_that_we_know_is_read_where_a_sidecar_lies_beside_it
 )
 def test_arrays_are_known_by_content(head, expected):
     assert is_array(head) is expected
+
+
+def test_the_sidecars_in_the_documentation_are_right(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "arrays.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        (tmp_path / "x.ecg.json").write_text(block)
+        assert read_sidecar(tmp_path / "x.ecg.json").sampling_rate_hz > 0
+    for key in Sidecar.model_fields:
+        assert f"`{key}`" in page, key

@@ -122,7 +122,7 @@ def _find(path: Path) -> Path:
             open_npy(path).shape if head.startswith(NPY_MAGIC) else (0, 0, 0) if head.startswith(ZIP_MAGIC) else None
         )
         raise no_sidecar(path, shape)
-    described = read_sidecar(sidecar).file
+    described = _read_kept(sidecar, _state(sidecar)).file
     if described != path.name:
         reason = f"its sidecar {sidecar.name} describes {described}; give it the name of that file, or correct `file`"
         raise ReadError(path, reason, code="sidecar")

@@ -15,7 +15,7 @@ from hemometric.store import StoreSettings
 
 Value = TypeVar("Value")
 
-_DECIDING_PACKAGES = ("hemometric", "numpy", "pyarrow", "pydicom", "wfdb")
+_DECIDING_PACKAGES = ("hemometric", "h5py", "numpy", "pyarrow", "pydicom", "wfdb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
