@@ -254,7 +254,7 @@ def values(content):
 
 
 def link(ecg):
-    ecg["V6"] = h5py.ExternalLink("other.hd5", "/ecg/2001-02-03T04:05:06/V6")
+    ecg["V6"] = h5py.ExternalLink("linked.hd5", "/ecg/2001-02-03T04:05:06/V6")
 
 
 def virtual(ecg):
@@ -298,6 +298,7 @@ def bad_files(folder, write_code15, tracings, zstd):
         file.create_dataset("tracings", data=np.zeros((2, 4096, 8), dtype=np.int16))
         file.create_dataset("exam_id", data=[1, 2])
     (folder / "cut.h5").write_bytes(write_code15("whole.h5").read_bytes()[:2000])
+    patient("linked")  # the link leads somewhere, and is not followed all the same
     several = patient("several", dates=(date, "2002-02-03T04:05:06"))
     twice = write_code15("twice.hdf5", ids=(5, 6, 5))
     return [
