@@ -257,6 +257,10 @@ def link(ecg):
     ecg["V6"] = h5py.ExternalLink("linked.hd5", "/ecg/2001-02-03T04:05:06/V6")
 
 
+def alias(ecg):
+    ecg["V6"] = h5py.SoftLink(f"{ecg.name}/V5")
+
+
 def virtual(ecg):
     layout = h5py.VirtualLayout(shape=(2500,), dtype="i2")
     layout[:] = h5py.VirtualSource("other.hd5", "ecg/2001-02-03T04:05:06/V6", shape=(2500,))
@@ -324,6 +328,7 @@ def bad_files(folder, write_code15, tracings, zstd):
         (patient("text", edit=values("word")), None, "unsupported-format", "expected the samples of one lead"),
         (patient("flat", edit=values(samples[None])), None, "unsupported-format", "int16 (1, 2500)"),
         (patient("link", edit=with_v6(link)), None, "wrong-leads", "missing V6"),
+        (patient("alias", edit=with_v6(alias)), None, "wrong-leads", "missing V6"),
         (patient("virtual", edit=with_v6(virtual)), None, "unsupported-format", "takes its values from another file"),
         (patient("many", edit=with_v6(many)), None, "too-long", "announces 1,099,511,627,776 samples"),
         (patient("coarse", edit=with_v6(coarse)), None, "unsupported-format", "of which one does not fit 256 MiB"),
