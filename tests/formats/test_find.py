@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from hemometric.errors import ReadError
-from hemometric.formats import find_records, read_ecg
+from hemometric.formats import find_format, find_records, read_ecg
 
 
 def test_records_of_both_formats_are_found_in_order(tmp_path, write_record, digital, dicom_example):
@@ -56,3 +56,11 @@ def test_a_folder_without_ecgs_is_refused_by_what_was_looked_for(tmp_path):
     ) as caught:
         find_records(tmp_path)
     assert caught.value.code == "empty"
+
+
+def test_the_format_of_xml_is_told_by_its_content_and_of_others_by_their_suffix(tmp_path):
+    contents = {"a.XML": "<RestingECG>", "b.xml": "<AnnotatedECG ", "c.xml": "<restingecgdata>", "d.xml": "<note>"}
+    for name, content in (contents | {"e.hea": "<RestingECG>", "f": "<RestingECG>"}).items():
+        (tmp_path / name).write_text(content)
+    found = [find_format(path) for path in sorted(tmp_path.iterdir())]
+    assert found == ["muse-xml", "aecg", "sierra-xml", None, "wfdb", None]

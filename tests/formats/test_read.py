@@ -44,7 +44,7 @@ def bad_inputs(folder, write_record, digital):
     (folder / "garbage.hea").write_bytes(bytes(range(1, 200)))
     (folder / "table.csv").write_text("I,II\n1,2\n")
     (folder / "lonely.dat").write_bytes(bytes(100))
-    (folder / "muse.dcm").write_text('<?xml version="1.0"?><RestingECG></RestingECG>')
+    (folder / "cart.dcm").write_text('<?xml version="1.0"?><CardiologyXML></CardiologyXML>')
     eleven = "".join(text.splitlines(keepends=True)[:-1]).replace("record 12", "record 11")
     (folder / "eleven.hea").write_text(eleven)
     (folder / "eight.hea").write_text(
@@ -66,7 +66,7 @@ def bad_inputs(folder, write_record, digital):
         ("table.csv", "no-sidecar", "write them into table.ecg.json beside it"),
         ("lonely.dat", "no-header", "needs its header lonely.hea beside it"),
         ("old.dat", "no-header", "needs its header old.hea beside it"),
-        ("muse.dcm", "unsupported-format", "this is GE MUSE XML, which this version does not read"),
+        ("cart.dcm", "unsupported-format", "this is GE CardioSoft XML, which this version does not read"),
         ("eleven.hea", "wrong-leads", "missing V6"),
         ("eight.hea", "wrong-leads", "missing I, II, III, aVR"),
         ("twice.hea", "duplicate-leads", "lead V5 occurs more than once"),

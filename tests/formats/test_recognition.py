@@ -6,9 +6,7 @@ from hemometric.formats.known import name_supported
 from hemometric.formats.recognition import name_other_format, recognise, refuse
 
 OTHER_FORMATS = [
-    (b'<?xml version="1.0"?>\n<!DOCTYPE RestingECG SYSTEM "restecg.dtd">\n<RestingECG>', "GE MUSE XML"),
-    (b'\xef\xbb\xbf<?xml version="1.0"?><AnnotatedECG xmlns="urn:hl7-org:v3">', "HL7 aECG"),
-    ('<?xml version="1.0" encoding="utf-16"?><restingecgdata lang="en">'.encode("utf-16"), "Philips Sierra XML"),
+    (b'<?xml version="1.0"?><CardiologyXML>', "GE CardioSoft XML"),
     (b"<note>hello</note>", "XML"),
     (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB 5"),
     (b"PK\x03\x04" + bytes(30), "a zip archive"),
@@ -24,11 +22,25 @@ def test_a_format_that_is_not_read_is_refused_by_name(head, name):
     assert f"this is {name}, which this version does not read; supported: {name_supported()}" in str(error)
 
 
-@pytest.mark.parametrize("name", ["Example.scp", "Example.xml", "sierra_1_04.xml", "Example.dcm"])
+REAL = {"Example.scp": "scp", "Example.xml": "aecg", "sierra_1_04.xml": "sierra-xml", "Example.dcm": "dicom"}
+
+
+@pytest.mark.parametrize("name", REAL)
 def test_real_files_of_other_makers(real_data, name):
-    head = (real_data / "formats" / name).read_bytes()[:4096]
-    found = recognise(head) or name_other_format(head)
-    assert found == {"scp": "scp", "dcm": "dicom"}.get(name[-3:], "HL7 aECG" if "Ex" in name else "Philips Sierra XML")
+    assert recognise((real_data / "formats" / name).read_bytes()[:4096]) == REAL[name]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b'<?xml version="1.0"?>\n<!DOCTYPE RestingECG SYSTEM "restecg.dtd">\n<RestingECG>', "muse-xml"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><AnnotatedECG xmlns="urn:hl7-org:v3">', "aecg"),
+        (b'<h:AnnotatedECG xmlns:h="urn:hl7-org:v3">', "aecg"),
+        ('<?xml version="1.0" encoding="utf-16"?><restingecgdata lang="en">'.encode("utf-16"), "sierra-xml"),
+    ],
+)
+def test_xml_is_known_by_its_root(head, name):
+    assert recognise(head) == name
 
 
 def test_dicom_is_known_by_its_mark(dicom_example):

@@ -62,6 +62,18 @@ def test_one_format_leaves_the_others_out(make_archive):
         find_archive([archive], IngestSettings(format="dicom"))
 
 
+def test_one_of_several_formats_with_the_same_suffix_is_chosen_by_content(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    contents = {"a": "<RestingECG>", "b": "<AnnotatedECG>", "c": "<restingecgdata>", "d": "<note>"}
+    for name, content in contents.items():
+        (folder / f"{name}.xml").write_text(content)
+    for name, stem in (("muse-xml", "a"), ("aecg", "b"), ("sierra-xml", "c")):
+        (record,) = find_archive([folder], IngestSettings(format=name)).records
+        assert record.source == f"exports/{stem}"
+    assert len(find_archive([folder], IngestSettings()).records) == 4  # d is rejected by name when it is read
+
+
 def test_two_sources_whose_records_would_have_one_name_are_refused(make_archive, tmp_path):
     first = make_archive(1)
     second = make_archive(1, name="other/archive")

@@ -4,8 +4,8 @@
 ECGs of a file that holds several.
 """
 
-from hemometric.formats.find import find_records
-from hemometric.formats.known import FORMATS, find_by_suffix, find_suffix
+from hemometric.formats.find import find_format, find_records
+from hemometric.formats.known import FORMATS, find_suffix
 from hemometric.formats.read import list_parts, read_ecg
 
-__all__ = ["FORMATS", "find_by_suffix", "find_records", "find_suffix", "list_parts", "read_ecg"]
+__all__ = ["FORMATS", "find_format", "find_records", "find_suffix", "list_parts", "read_ecg"]

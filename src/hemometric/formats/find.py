@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hemometric.errors import ReadError
 from hemometric.formats.array_files import find_sidecar
-from hemometric.formats.known import FORMATS, HEAD_BYTES, find_suffix, is_dicom
+from hemometric.formats.known import FORMATS, HEAD_BYTES, find_by_suffix, find_suffix, is_dicom
 from hemometric.formats.read import find_file
 from hemometric.formats.wfdb_header import decode_header, is_header, parse_header
 
@@ -38,6 +38,19 @@ def find_records(source: Path) -> list[Path]:
         reason = f"holds no ECG; looked in it and its subfolders for {looked_for} and DICOM files without a suffix"
         raise ReadError(source, reason, code="empty")
     return sorted(found)
+
+
+def find_format(file: Path) -> str | None:
+    """Return the format that a file is expected to be of: by its suffix, by its first bytes where several share one.
+
+    Args:
+        file: As `find_records` lists it.
+    """
+    names = find_by_suffix(file.name)
+    if len(names) <= 1:
+        return next(iter(names), None)
+    head = _read_head(file, HEAD_BYTES)
+    return next((name for name in names if FORMATS[name].matches(head)), None)
 
 
 def _is_record(folder: str, name: str) -> bool:

@@ -112,6 +112,36 @@ def _read_edf(path: Path, _: str | None) -> Ecg:
     return read_edf(path)
 
 
+def _is_muse(head: bytes) -> bool:
+    return has_root(head, "RestingECG")
+
+
+def _read_muse(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.muse import read_muse
+
+    return read_muse(path)
+
+
+def _is_aecg(head: bytes) -> bool:
+    return has_root(head, "AnnotatedECG")
+
+
+def _read_aecg(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.aecg import read_aecg
+
+    return read_aecg(path)
+
+
+def _is_sierra(head: bytes) -> bool:
+    return has_root(head, "restingecgdata")
+
+
+def _read_sierra(path: Path, _: str | None) -> Ecg:
+    from hemometric.formats.sierra import read_sierra
+
+    return read_sierra(path)
+
+
 FORMATS: Mapping[str, FileFormat] = MappingProxyType(
     {
         "dicom": FileFormat(title="DICOM", suffixes=(".dcm", ".dicom"), matches=is_dicom, read=_read_dicom),
@@ -132,6 +162,9 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
         "scp": FileFormat(title="SCP-ECG", suffixes=(".scp",), matches=is_scp, read=_read_scp),
         "edf": FileFormat(title="EDF", suffixes=(".edf",), matches=is_edf, read=_read_edf),
         "bdf": FileFormat(title="BDF", suffixes=(".bdf",), matches=is_bdf, read=_read_edf),
+        "muse-xml": FileFormat(title="GE MUSE XML", suffixes=(".xml",), matches=_is_muse, read=_read_muse),
+        "aecg": FileFormat(title="HL7 aECG", suffixes=(".xml",), matches=_is_aecg, read=_read_aecg),
+        "sierra-xml": FileFormat(title="Philips Sierra XML", suffixes=(".xml",), matches=_is_sierra, read=_read_sierra),
         "wfdb": FileFormat(title="WFDB", suffixes=(".hea",), matches=_is_wfdb, read=_read_wfdb),
     }
 )
@@ -155,11 +188,11 @@ def find_suffix(name: str) -> str | None:
     return name[-longest:] if 0 < longest < len(name) else None
 
 
-def find_by_suffix(name: str) -> str | None:
-    """Return the format that files of this name are expected to be of, or None.
+def find_by_suffix(name: str) -> tuple[str, ...]:
+    """Return the formats of which files of this name are expected to be, several for ".xml".
 
-    >>> find_by_suffix("00001_hr.hea")
-    'wfdb'
+    >>> find_by_suffix("00001_hr.hea"), find_by_suffix("notes.txt")
+    (('wfdb',), ())
     """
     suffix = find_suffix(name)
-    return next((key for key, known in FORMATS.items() if suffix and suffix.casefold() in known.suffixes), None)
+    return tuple(key for key, known in FORMATS.items() if suffix and suffix.casefold() in known.suffixes)

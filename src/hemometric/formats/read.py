@@ -29,7 +29,7 @@ def read_ecg(path: str | Path, *, part: str | None = None) -> Ecg:
             names), "directory", "empty", "not-an-ecg", "unsupported-format", "no-header", "wrong-suffix", "corrupt",
             "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit",
             "no-rate", "several-ecgs" (say which part), "no-such-part", "no-sidecar", "sidecar", "no-such-array",
-            "metadata", "duplicate-name", "too-long".
+            "metadata", "duplicate-name", "too-long", "unsafe-xml".
     """
     file, name = _find_record(Path(path))
     _check_part(file, name, part)

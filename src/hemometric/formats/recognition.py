@@ -6,12 +6,7 @@ from pathlib import Path
 from hemometric.errors import ReadError
 from hemometric.formats.known import FORMATS, has_root, name_supported
 
-_XML_ROOTS = {
-    "restingecgdata": "Philips Sierra XML",
-    "restingecg": "GE MUSE XML",
-    "annotatedecg": "HL7 aECG",
-    "cardiologyxml": "GE CardioSoft XML",
-}
+_XML_ROOTS = {"cardiologyxml": "GE CardioSoft XML"}
 _MAGIC = {
     b"MATLAB 5.0 MAT-file": "MATLAB 5",
     b"PAR1": "Parquet",

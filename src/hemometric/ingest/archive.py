@@ -10,7 +10,7 @@ from typing import TypeVar
 from hemometric.datasets import Dataset, Facts, Metadata, open_dataset, read_metadata
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS
 from hemometric.errors import ReadError, SettingsError
-from hemometric.formats import FORMATS, find_by_suffix, find_records, find_suffix, list_parts
+from hemometric.formats import FORMATS, find_format, find_records, find_suffix, list_parts
 from hemometric.store import StoreSettings
 
 Value = TypeVar("Value")
@@ -212,12 +212,14 @@ def _find_source(path: Path, settings: IngestSettings) -> Source:
 
 
 def _format_of(file: Path) -> str:
-    return find_by_suffix(file.name) or "dicom"
+    """Return the format, or "unknown", which reading the file explains."""
+    return find_format(file) or ("unknown" if find_suffix(file.name) else "dicom")
 
 
 def _records_of(file: Path, *, parent: Path) -> list[Record]:
     name = _name(file, parent=parent)
-    if FORMATS[_format_of(file)].list_parts is None:
+    known = FORMATS.get(_format_of(file))
+    if known is None or known.list_parts is None:
         return [Record(file, name)]
     try:
         parts = list_parts(file)
