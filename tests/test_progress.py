@@ -26,13 +26,13 @@ def test_long_work_is_told_of_now_and_then_where_there_is_no_terminal(capsys, mo
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     set_quiet(False)
     try:
-        list(track(range(12), total=12, unit="ECGs", title="ingest"))
+        list(track(range(12), total=12, unit="ECGs", title="ingest", remark=lambda: "3 rejected"))
     finally:
         set_quiet(True)
     heard = capsys.readouterr().err.splitlines()
     assert heard[:2] == [
-        "ingest: 4 of 12 ECGs, about 40 s left",
-        "ingest: 8 of 12 ECGs, about 20 s left",
+        "ingest: 4 of 12 ECGs, 5.0 s each, 3 rejected, about 40 s left",
+        "ingest: 8 of 12 ECGs, 5.0 s each, 3 rejected, about 20 s left",
     ]
     assert heard[2].startswith("ingest: 12 ECGs in ")
     assert len(heard) == 3

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -26,7 +26,15 @@ def say(message: str) -> None:
         sys.stderr.flush()
 
 
-def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int = 0) -> Iterator[Item]:
+def track(
+    items: Iterable[Item],
+    *,
+    total: int,
+    unit: str,
+    title: str,
+    done: int = 0,
+    remark: Callable[[], str] | None = None,
+) -> Generator[Item, None, None]:
     """Yield `items` while showing how many were done, the rate and the time left.
 
     Args:
@@ -35,12 +43,17 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
         unit: What a step is ("ECGs", "steps").
         title: What is being done ("ingest").
         done: Steps that an earlier run finished.
+        remark: Says what else is to be shown ("12 rejected").
     """
     if _quiet.get():
         yield from items
         return
     start = time.monotonic()
     count = done
+
+    def besides() -> str:
+        return "" if remark is None else f", {remark()}"
+
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -49,16 +62,16 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
             TextColumn(title),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn(unit + " {task.fields[rate]}"),
+            TextColumn(unit + " {task.fields[rate]}{task.fields[besides]}"),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=total, completed=done, rate="")
+            task = bar.add_task(title, total=total, completed=done, rate="", besides="")
             for item in items:
                 yield item
                 count += 1
                 rate = (count - done) / max(time.monotonic() - start, 1e-9)
-                bar.update(task, advance=1, rate=_rate_text(rate))
+                bar.update(task, advance=1, rate=_rate_text(rate), besides=besides())
     else:
         told = start
         for item in items:
@@ -66,11 +79,13 @@ def track(items: Iterable[Item], *, total: int, unit: str, title: str, done: int
             count += 1
             now = time.monotonic()
             if now - told >= _SECONDS_BETWEEN_LINES and count < total:
-                left_s = (total - count) * (now - start) / (count - done)
-                say(f"{title}: {count:,} of {total:,} {unit}, about {left_s:,.0f} s left")
+                rate = (count - done) / (now - start)
+                so_far = f"{title}: {count:,} of {total:,} {unit}, {_rate_text(rate)}{besides()}"
+                say(f"{so_far}, about {(total - count) / rate:,.0f} s left")
                 told = now
     seconds = time.monotonic() - start
-    say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({_rate_text((count - done) / max(seconds, 1e-9))})")
+    rate = (count - done) / max(seconds, 1e-9)
+    say(f"{title}: {count:,} {unit} in {seconds:.1f} s ({_rate_text(rate)}){besides()}")
 
 
 def _rate_text(rate: float) -> str:

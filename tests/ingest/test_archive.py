@@ -16,7 +16,7 @@ from hemometric.ingest.archive import find_archive, merge_facts, to_store_settin
         ({"sampling_rate_hz": 0.0}, "sampling_rate_hz is 0.0"),
         ({"sampling_rate_hz": float("nan")}, "sampling_rate_hz is nan"),
         ({"n_leads": 3}, "n_leads is 3, expected 8 or 12"),
-        ({"shard_size": 0, "workers": 0}, "shard_size is 0, expected at least 1; workers is 0"),
+        ({"shard_size": 0, "workers": -1}, "shard_size is 0, expected at least 1; workers is -1"),
         ({"duration_s": -1.0}, "duration_s is -1.0"),
     ],
 )

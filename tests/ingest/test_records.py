@@ -16,7 +16,7 @@ def read(tmp_path, write):
 
     def run(microvolts, cut=CUT, **options):
         write(tmp_path / "r", microvolts, **options)
-        return read_record(Record(path=tmp_path / "r.hea", source="a/r"), cut)
+        return read_record(Record(path=tmp_path / "r.hea", source="a/r", original="a/r"), cut)
 
     return run
 

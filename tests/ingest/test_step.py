@@ -146,10 +146,10 @@ def test_the_size_of_shards_does_not_change_the_ecgs(tmp_path, make_archive, sha
 def test_the_number_of_workers_does_not_change_a_byte(tmp_path, make_archive, write, microvolts_of, content):
     archive = make_archive(20)
     write(archive / "short", microvolts_of(1, seconds=3))
-    for workers in (1, 2):
+    for workers in (0, 1, 2):
         settings = IngestSettings(shard_size=8, workers=workers)
         ingest([archive], out=tmp_path / f"by{workers}", settings=settings)
-    assert content(tmp_path / "by1") == content(tmp_path / "by2")
+    assert content(tmp_path / "by0") == content(tmp_path / "by1") == content(tmp_path / "by2")
 
 
 def test_where_the_archive_lies_does_not_change_a_byte(tmp_path, make_archive, content, monkeypatch):
@@ -236,7 +236,7 @@ def test_an_unexpected_error_is_not_swallowed(tmp_path, make_archive, monkeypatc
 
     monkeypatch.setattr(records, "read_ecg", fail)
     with pytest.raises(RuntimeError, match="a bug"):
-        ingest([make_archive(1)], out=tmp_path / "store")
+        ingest([make_archive(1)], out=tmp_path / "store", settings=IngestSettings(workers=0))
     assert not (tmp_path / "store").exists()
 
 
@@ -249,7 +249,7 @@ def test_a_file_that_the_disk_refuses_is_rejected_by_name(tmp_path, make_archive
         return read_ecg(path, part=part)
 
     monkeypatch.setattr(records, "read_ecg", fail)
-    ingest([make_archive(2)], out=tmp_path / "store")
+    ingest([make_archive(2)], out=tmp_path / "store", settings=IngestSettings(workers=0))
     assert read_rejects(tmp_path / "store") == {"archive/part0/r000": "unreadable"}
 
 

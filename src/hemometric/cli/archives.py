@@ -70,7 +70,14 @@ def ingest(
     pad: Annotated[
         bool, typer.Option("--pad", help="Pad records that are shorter than 10 s instead of refusing.")
     ] = False,
+    seconds_per_file: Annotated[
+        float, typer.Option(min=0.1, max=86_400, help="A file that takes longer is rejected by name.")
+    ] = 60.0,
     resume: ResumeOption = False,
+    deidentify: Annotated[
+        Path | None,
+        typer.Option(metavar="SECRET_FILE", help="Replace ids, names and dates by this secret of 16 bytes or more."),
+    ] = None,
 ) -> None:
     """Read ECG files into a store: resampled, cut to 10 s, checked; nothing filtered, everything accounted for."""
     from hemometric.ingest import IngestSettings
@@ -85,7 +92,9 @@ def ingest(
         shard_size=shard_size,
         workers=workers or os.cpu_count() or 1,
         pad=pad,
+        seconds_per_file=seconds_per_file,
         resume=resume,
+        deidentify=deidentify,
     )
     typer.echo(run_ingest(sources, out=out, settings=settings).text())
 

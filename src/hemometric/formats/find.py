@@ -15,7 +15,8 @@ def find_records(source: Path) -> list[Path]:
 
     These are the files with a suffix of `FORMATS` (WFDB headers, DICOM, sidecars of arrays, ...) and files without a
     suffix (or with a number for one, as in names made of a UID) that start as DICOM does. Hidden files are left out,
-    and so are the headers of the segments of a record that is listed itself.
+    and so are the headers of the segments of a record that is listed itself. A folder that may not be searched stands
+    in the list itself: reading it says why, and what it holds is not left out in silence.
 
     Args:
         source: A folder, which is searched with its subfolders (links to folders are not followed), or one file,
@@ -28,7 +29,12 @@ def find_records(source: Path) -> list[Path]:
         file = find_file(source)
         return [find_sidecar(file) or file]
     found: list[Path] = []
-    for folder, subfolders, names in os.walk(source):
+
+    def keep(error: OSError) -> None:
+        """A folder that cannot be listed stands for what is in it, so that it is rejected by name."""
+        found.append(Path(error.filename))
+
+    for folder, subfolders, names in os.walk(source, onerror=keep):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         visible = [name for name in names if not name.startswith(".")]
         segments = _find_segments(Path(folder), visible)
@@ -62,6 +68,8 @@ def _is_record(folder: str, name: str) -> bool:
 
 def _read_head(file: Path, n_bytes: int) -> bytes:
     try:
+        if not file.is_file():
+            return b""  # opening a pipe would wait for its other end
         with file.open("rb") as stream:
             return stream.read(n_bytes)
     except OSError:

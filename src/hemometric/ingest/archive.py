@@ -1,78 +1,28 @@
-"""What is to be ingested: the settings, the records of every SOURCE, and what their tables say about them."""
+"""What is to be ingested: the records of every SOURCE, and what their tables say about them."""
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from hemometric.datasets import Dataset, Facts, Metadata, open_dataset, read_metadata
-from hemometric.ecg import INDEPENDENT_LEADS, LEADS
+from hemometric.deidentification import KEY, Deidentifier
 from hemometric.errors import ReadError, SettingsError
 from hemometric.formats import FORMATS, find_format, find_records, find_suffix, list_parts
-from hemometric.store import StoreSettings
+from hemometric.ingest.settings import IngestSettings
+from hemometric.store import Reject, StoreSettings
+from hemometric.workers import Limits, Lost, map_guarded
 
 Value = TypeVar("Value")
 
+MOST_MEMORY_BYTES = 2**32
+"""Reading a record may take so much memory."""
+
 _DECIDING_PACKAGES = ("hemometric", "h5py", "numpy", "pyarrow", "pydicom", "wfdb")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestSettings:
-    """How files become a store.
-
-    Attributes:
-        format: "auto" reads every format that is known; a name of `FORMATS` leaves the others out.
-        dataset: "auto" recognises a public archive per SOURCE; a name insists on it; "none" looks for none.
-        metadata: A CSV with what is known about the records; it goes before what archive and file say.
-        sampling_rate_hz: Of the store.
-        n_leads: 8 (I, II, V1-V6; the other four are derived on reading) or 12.
-        shard_size: ECGs per shard.
-        duration_s: Length of the windows that records are cut to.
-        pad: Fill up records that are shorter than `duration_s` instead of refusing them.
-        workers: Processes that read; the result does not depend on it.
-        resume: Go on with a store that was interrupted.
-    """
-
-    format: str = "auto"
-    dataset: str = "auto"
-    metadata: Path | None = None
-    sampling_rate_hz: float = 250.0
-    n_leads: int = 8
-    shard_size: int = 4096
-    duration_s: float = 10.0
-    pad: bool = False
-    workers: int = 1
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            SettingsError: One is out of its range.
-        """
-        rules = (
-            ("format", self.format in ("auto", *FORMATS), f"one of auto, {', '.join(FORMATS)}"),
-            ("sampling_rate_hz", 1 <= self.sampling_rate_hz <= 100_000, "a rate from 1 to 100,000 Hz"),
-            ("n_leads", self.n_leads in (8, 12), "8 or 12"),
-            ("shard_size", self.shard_size >= 1, "at least 1"),
-            ("duration_s", 0 < self.duration_s <= 3600, "a length up to an hour"),
-            ("workers", self.workers >= 1, "at least 1"),
-        )
-        wrong = [f"{name} is {getattr(self, name)!r}, expected {rule}" for name, fine, rule in rules if not fine]
-        if wrong:
-            raise SettingsError("; ".join(wrong))
-
-    @property
-    def n_samples(self) -> int:
-        """Per lead of every stored ECG."""
-        return round(self.duration_s * self.sampling_rate_hz)
-
-    @property
-    def stored_leads(self) -> tuple[str, ...]:
-        """The leads that are stored."""
-        return INDEPENDENT_LEADS if self.n_leads == len(INDEPENDENT_LEADS) else LEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +31,18 @@ class Record:
 
     Attributes:
         path: The file.
-        source: Its name in the store: relative to the SOURCE's parent, without extension; then "/" and the part.
+        source: Its name in the store.
+        original: Its name in the tables of users: relative to the SOURCE's parent, without extension; then "/" and the
+            part. Unless the store is de-identified, `source` is the same.
         part: Which ECG of the file, where it may hold several.
+        reject: Why it is not to be read at all, where that is known before.
     """
 
     path: Path
     source: str
+    original: str
     part: str | None = None
+    reject: Reject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +50,13 @@ class Source:
     """A SOURCE of the command line.
 
     Attributes:
-        name: Of the folder or file.
+        folder: Where it is, unless it is a file.
+        name: Of the folder or file, in the store.
         dataset: The public archive that it is, or None.
         records: In the order in which they are read.
     """
 
+    folder: Path | None
     name: str
     dataset: Dataset | None
     records: tuple[Record, ...]
@@ -132,9 +89,14 @@ class Archive:
         record, dataset = self.records[number], self.datasets[number]
         known = [header] if dataset is None else [dataset.facts(record.path), header]
         if self.metadata is not None:
-            told = self.metadata.facts(source=record.source, record_name=record_name)
+            told = self.metadata.facts(source=record.original, record_name=record_name)
             known = known if told is None else [told, *known]
         return merge_facts(known)
+
+    def find_lost_folder(self) -> Path | None:
+        """A SOURCE that is an empty folder or none at all by now, as when its drive is unmounted; else None."""
+        folders = (source.folder for source in self.sources)
+        return next((folder for folder in folders if folder is not None and _is_lost(folder)), None)
 
 
 def merge_facts(known: Sequence[Facts]) -> Facts:
@@ -151,8 +113,20 @@ def _first(values: Iterable[Value | None]) -> Value | None:
     return next((value for value in values if value is not None), None)
 
 
-def find_archive(sources: Sequence[str | Path], settings: IngestSettings) -> Archive:
+def limits_of(settings: IngestSettings) -> Limits:
+    """What reading a record may take."""
+    return Limits(seconds=settings.seconds_per_file, memory_bytes=MOST_MEMORY_BYTES)
+
+
+def find_archive(
+    sources: Sequence[str | Path], settings: IngestSettings, deidentifier: Deidentifier | None = None
+) -> Archive:
     """List all records of all sources and open the tables beside them.
+
+    Args:
+        sources: Folders and files.
+        settings: How they are read.
+        deidentifier: Names the records where the store is de-identified.
 
     Raises:
         ReadError: A source does not exist or holds no ECG, or two records would have one name.
@@ -160,16 +134,30 @@ def find_archive(sources: Sequence[str | Path], settings: IngestSettings) -> Arc
     """
     if not sources:
         raise SettingsError("no SOURCE: name at least one folder or file with ECGs")
-    found = tuple(_find_source(Path(source), settings) for source in sources)
-    records = tuple(record for source in found for record in source.records)
-    datasets = tuple(source.dataset for source in found for _ in source.records)
-    _check_names(records)
-    metadata = None if settings.metadata is None else read_metadata(Path(settings.metadata))
-    return Archive(sources=found, records=records, datasets=datasets, metadata=metadata)
+    found = [_find_files(Path(source), settings) for source in sources]
+    listed = _list_all([file for _, _, files in found for file in files], settings)
+    named = []
+    for number, (path, dataset, files) in enumerate(found, start=1):
+        records = tuple(record for file in files for record in _to_records(file, next(listed), parent=path.parent))
+        prefix = f"source{number}"
+        if deidentifier is not None:
+            records = tuple(_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
+        name = path.name if deidentifier is None else prefix
+        named.append(Source(path if path.is_dir() else None, _to_text(name), dataset, records))
+    _check_names([record for source in named for record in source.records])
+    kept = tuple(_refuse_repeats(named))
+    return Archive(
+        sources=kept,
+        records=tuple(record for source in kept for record in source.records),
+        datasets=tuple(source.dataset for source in kept for _ in source.records),
+        metadata=None if settings.metadata is None else read_metadata(Path(settings.metadata)),
+    )
 
 
-def to_store_settings(archive: Archive, settings: IngestSettings) -> StoreSettings:
-    """What decides the bytes of the store: no path, host, time or worker count."""
+def to_store_settings(
+    archive: Archive, settings: IngestSettings, deidentifier: Deidentifier | None = None
+) -> StoreSettings:
+    """What decides the bytes of the store: no path, host, time, worker count or time limit."""
     sources = [
         {
             "name": source.name,
@@ -180,6 +168,8 @@ def to_store_settings(archive: Archive, settings: IngestSettings) -> StoreSettin
         for source in archive.sources
     ]
     metadata = None if settings.metadata is None else _digest(Path(settings.metadata).read_bytes())
+    if metadata is not None and deidentifier is not None:
+        metadata = deidentifier.digest(metadata)
     return StoreSettings(
         sampling_rate_hz=settings.sampling_rate_hz,
         n_samples=settings.n_samples,
@@ -197,18 +187,27 @@ def to_store_settings(archive: Archive, settings: IngestSettings) -> StoreSettin
             },
             "sources": sources,
             "versions": {package: _version(package) for package in _DECIDING_PACKAGES},
+            **({} if deidentifier is None else {KEY: deidentifier.account}),
         },
     )
 
 
-def _find_source(path: Path, settings: IngestSettings) -> Source:
+def _find_files(path: Path, settings: IngestSettings) -> tuple[Path, Dataset | None, list[Path]]:
+    """The place of a SOURCE, the public archive that it is, and its files."""
     path = path.resolve() if ".." in path.parts or not path.name else path.absolute()
     dataset = None if settings.dataset == "none" else open_dataset(path, name=settings.dataset)
     files = [file for file in find_records(path) if settings.format in ("auto", _format_of(file))]
     if not files:
         raise ReadError(path, f"holds no ECG of format {settings.format}; leave --format away", code="empty")
-    records = tuple(record for file in files for record in _records_of(file, parent=path.parent))
-    return Source(name=path.name, dataset=dataset, records=records)
+    return path, dataset, files
+
+
+def _is_lost(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 def _format_of(file: Path) -> str:
@@ -216,23 +215,53 @@ def _format_of(file: Path) -> str:
     return find_format(file) or ("unknown" if find_suffix(file.name) else "dicom")
 
 
-def _records_of(file: Path, *, parent: Path) -> list[Record]:
-    name = _name(file, parent=parent)
+def _list_all(files: Sequence[Path], settings: IngestSettings) -> Generator[tuple[str | None, ...] | Lost, None, None]:
+    """The parts of each file, in order. Only files that may hold several are opened, and not by this process."""
+    several = [file for file in files if _may_hold_several(file)]
+    n_workers = min(settings.n_processes, len(several))
+    silent = settings.deidentify is not None
+    results = map_guarded(_list_parts, several, n_workers=n_workers, limits=limits_of(settings), silent=silent)
+    waiting = set(several)
+    with closing(results):
+        for file in files:
+            yield next(results) if file in waiting else (None,)
+
+
+def _may_hold_several(file: Path) -> bool:
     known = FORMATS.get(_format_of(file))
-    if known is None or known.list_parts is None:
-        return [Record(file, name)]
+    return known is not None and known.list_parts is not None
+
+
+def _list_parts(file: Path) -> tuple[str | None, ...]:
     try:
-        parts = list_parts(file)
-    except ReadError:
-        return [Record(file, name)]  # reading it says what is wrong, and then it is rejected by name
-    return [Record(file, name if part is None else f"{name}/{part}", part) for part in parts]
+        return list_parts(file)
+    except (ReadError, OSError):
+        return (None,)  # reading it says what is wrong, and then it is rejected by name
+
+
+def _to_records(file: Path, parts: tuple[str | None, ...] | Lost, *, parent: Path) -> list[Record]:
+    name = _name(file, parent=parent)
+    if isinstance(parts, Lost):
+        return [Record(file, name, name, reject=Reject(name, parts.code, parts.detail))]
+    names = [name if part is None else f"{name}/{_to_text(part)}" for part in parts]
+    return [Record(file, name, name, part) for name, part in zip(names, parts, strict=True)]
+
+
+def _rename(record: Record, source: str) -> Record:
+    reject = None if record.reject is None else replace(record.reject, source=source)
+    return replace(record, source=source, reject=reject)
 
 
 def _name(file: Path, *, parent: Path) -> str:
     """The name of a record in the store; only a known suffix is dropped, since a UID has points of its own."""
     relative = file.relative_to(parent)
     suffix = find_suffix(file.name)
-    return relative.as_posix() if suffix is None else relative.as_posix()[: -len(suffix)]
+    return _to_text(relative.as_posix() if suffix is None else relative.as_posix()[: -len(suffix)])
+
+
+def _to_text(name: str) -> str:
+    r"""A name as it can be written in UTF-8; bytes of another encoding become "\xe9"."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _check_names(records: Sequence[Record]) -> None:
@@ -246,6 +275,30 @@ def _check_names(records: Sequence[Record]) -> None:
                 "folders, name each SOURCE once, or choose one --format",
                 code="duplicate-name",
             )
+
+
+def _refuse_repeats(sources: Sequence[Source]) -> Iterator[Source]:
+    """Refuse records whose very file came before, by a link or since one SOURCE lies in another."""
+    first: dict[tuple[str, str | None], Record] = {}
+    real_folders: dict[Path, str] = {}
+    for source in sources:
+        kept = []
+        for record in source.records:
+            other = first.setdefault((_find_real(record.path, real_folders), record.part), record)
+            if other is not record:
+                detail = f"the same file as {other.source}"
+                record = replace(record, reject=Reject(record.source, "same-file", detail))
+            kept.append(record)
+        yield replace(source, records=tuple(kept))
+
+
+def _find_real(file: Path, real_folders: dict[Path, str]) -> str:
+    """Where a file really is; folders are looked up once."""
+    if file.is_symlink():
+        return os.path.realpath(file)
+    if file.parent not in real_folders:
+        real_folders[file.parent] = os.path.realpath(file.parent)
+    return f"{real_folders[file.parent]}/{file.name}"
 
 
 def _digest(content: bytes) -> str:

@@ -1,26 +1,33 @@
 """One record from file to stored windows. This runs in the workers and knows neither the store nor other records."""
 
+import errno
+import os
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.datasets import Facts
 from hemometric.ecg import INDEPENDENT_ROWS, LEADS, Ecg, Waveform
-from hemometric.errors import EcgError, ReadError
+from hemometric.errors import EcgError, ReadError, StoreError
 from hemometric.formats import read_ecg
 from hemometric.ingest.archive import Record
+from hemometric.ingest.discretion import LEFT_OUT
 from hemometric.store import Reject, content_hashes, to_microvolts
 from hemometric.store.shards import Microvolts
 from hemometric.waveform import FLAG_CODES, assess, cut_windows, resample
-from hemometric.workers import map_in_order
+from hemometric.workers import Limits, Lost, map_guarded
 
-_BATCH = 8
-"""Records that a worker reads per errand."""
+MOST_FILE_BYTES = 2**30
+"""A file that holds one ECG may be so large; one that holds several is read in parts."""
+
+_NOT_THE_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What the system says where it, and not a file, is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +76,56 @@ class Reading:
     rejects: tuple[Reject, ...]
 
 
-def read_records(records: Sequence[Record], cut: Cut, *, workers: int) -> Iterator[Reading]:
-    """Read records, in order; the same readings for any number of workers.
+def read_records(
+    records: Sequence[Record], cut: Cut, *, workers: int, limits: Limits, reticent: bool = False
+) -> Generator[Reading, None, None]:
+    """Read records, in order; the same readings for any number of workers from 1 on.
 
     Args:
         records: What is read.
         cut: How a record becomes windows.
-        workers: Processes; with 1 this very process reads.
+        workers: Processes; with 0 this very process reads, without limits.
+        limits: A record that takes more, or ends its process, is rejected.
+        reticent: Say nothing in rejects, and let libraries say nothing, that may quote a file.
 
     Raises:
-        StoreError: A worker was killed.
+        StoreError: A worker cannot be started, or the system lacks something that no file is to blame for.
     """
-    batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
-    read = partial(_read_batch, cut=cut)
-    return chain.from_iterable(map_in_order(read, batches, n_workers=min(workers, len(batches))))
+    wanted = [record for record in records if record.reject is None]
+    read = partial(read_record, cut=cut, reticent=reticent)
+    n_workers = min(workers, len(wanted))
+    with closing(map_guarded(read, wanted, n_workers=n_workers, limits=limits, silent=reticent)) as results:
+        for record in records:
+            outcome = next(results) if record.reject is None else record.reject
+            if isinstance(outcome, Lost):
+                outcome = Reject(record.source, outcome.code, outcome.detail)
+            yield _refused(outcome) if isinstance(outcome, Reject) else outcome
 
 
-def _read_batch(records: Sequence[Record], cut: Cut) -> list[Reading]:
-    return [read_record(record, cut) for record in records]
-
-
-def read_record(record: Record, cut: Cut) -> Reading:
+def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
     """Read a record, cut it to windows, check each and bring it to the rate and type of the store.
 
     What is wrong with the file ends up in `rejects`; what is wrong with this program is raised.
+
+    Args:
+        record: What is read.
+        cut: How it becomes windows.
+        reticent: Leave out what a reader says of the file, since that may quote it.
+
+    Raises:
+        StoreError: The system lacks something that no file is to blame for, such as space for temporary files.
     """
     try:
         ecg = _read(record)
+    except (ReadError, EcgError) as error:
+        reason = error.reason if isinstance(error, ReadError) else str(error)
+        return _refused(Reject(record.source, error.code, LEFT_OUT if reticent else reason))
+    try:
         windows = cut_windows(
             ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz, duration_s=cut.duration_s, pad=cut.pad
         )
-    except (ReadError, EcgError) as error:
-        reason = error.reason if isinstance(error, ReadError) else str(error)
-        return _refused(Reject(record.source, error.code, reason))
+    except EcgError as error:
+        return _refused(Reject(record.source, error.code, str(error)))
     accepted: list[tuple[int, Microvolts, list[bool]]] = []
     rejects: list[Reject] = []
     for number, window in enumerate(windows):
@@ -119,9 +143,47 @@ def read_record(record: Record, cut: Cut) -> Reading:
 
 def _read(record: Record) -> Ecg:
     try:
+        _check_file(record)
         return read_ecg(record.path, part=record.part)
+    except ReadError as error:
+        if isinstance(error.__cause__, OSError):
+            _blame_system(error.__cause__)
+        raise
     except OSError as error:
+        _blame_system(error)
         raise ReadError(record.path, f"cannot be read ({error.strerror or error})", code="unreadable") from error
+
+
+def _check_file(record: Record) -> None:
+    """Refuse what is listed as a file and is none, and a file that is too large.
+
+    Raises:
+        ReadError: "broken-link", "unreadable" (a folder that may not be searched) or "too-large".
+        OSError: The system does not say what it is.
+    """
+    path = record.path
+    if path.is_symlink() and not path.exists():
+        raise ReadError(path, "a link that leads nowhere, or in a circle", code="broken-link")
+    if path.is_dir():
+        raise ReadError(path, "a folder that cannot be searched: mend its permissions", code="unreadable")
+    n_bytes = path.stat().st_size if path.exists() else 0
+    if record.part is None and n_bytes > MOST_FILE_BYTES:
+        reason = f"has {n_bytes / 2**30:.1f} GiB, at most {MOST_FILE_BYTES >> 30} GiB are read: cut it into pieces"
+        raise ReadError(path, reason, code="too-large")
+
+
+def _blame_system(error: OSError) -> None:
+    """Raise where not a file but the system is at fault: a reader needs space for what it unpacks.
+
+    Raises:
+        StoreError: It is.
+    """
+    if error.errno in _NOT_THE_FILE:
+        raise StoreError(
+            f"reading cannot go on ({os.strerror(error.errno)}): free space in {tempfile.gettempdir()}, or name "
+            "another place in TMPDIR, look how many files may be open (ulimit -n), then go on with --resume: what is "
+            "finished is kept"
+        ) from None
 
 
 def _check(waveform: Waveform, *, sampling_rate_hz: float) -> list[bool]:

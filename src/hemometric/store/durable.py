@@ -1,5 +1,7 @@
 """Files that are there as a whole or not at all, also after a power cut."""
 
+import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Sequence
@@ -8,6 +10,14 @@ from pathlib import Path
 from hemometric.errors import StoreError
 
 Piece = bytes | memoryview
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free space",
+    errno.EDQUOT: "your share of the disk is used up: remove files or ask for more",
+    errno.EROFS: "the disk is read-only, perhaps since it failed: mount it for writing",
+    errno.EACCES: "mend the permissions",
+    errno.EPERM: "mend the permissions",
+}
 
 
 def digest(pieces: Sequence[Piece]) -> str:
@@ -37,7 +47,8 @@ def write_aside(path: Path, pieces: Sequence[Piece]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that turned read-only
+            path.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 
@@ -65,7 +76,8 @@ def sync_directory(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """The error to raise where the operating system refused a write."""
+    advice = _ADVICE.get(error.errno or 0, "free space or mend the permissions")
     return StoreError(
-        f"{path}: cannot be written ({error.strerror or error}); free space or mend the permissions, then go on "
-        "(where the command has it with --resume): what is finished is kept"
+        f"{path}: cannot be written ({error.strerror or error}); {advice}, then go on (where the command has it with "
+        "--resume): what is finished is kept"
     )

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from hemometric.errors import StoreError
 from hemometric.store.durable import cannot_write
@@ -21,23 +22,38 @@ def locked(path: Path, *, what: str) -> Iterator[None]:
     Raises:
         StoreError: Another process holds it, or the file cannot be written.
     """
-    while True:
+    with take_lock(path, what=what):
         try:
-            with path.open("wb") as file:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def take_lock(path: Path, *, what: str) -> IO[bytes]:
+    """Take the lock whose file is `path`; it is let go when the returned file is closed, or its process ends.
+
+    Args:
+        path: In a folder that exists.
+        what: What is written under the lock, for the message.
+
+    Raises:
+        StoreError: Another process holds it, or the file cannot be written.
+    """
+    try:
+        while True:
+            file = path.open("wb")
+            try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not _is_still(file.fileno(), path):
-                    continue  # who held it took the file away between our opening and our locking
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
-        except BlockingIOError:
-            raise StoreError(f"{what}: another process is writing this; wait for it or end it") from None
-        except OSError as error:
-            if error.filename != str(path):
+                if _is_still(file.fileno(), path):
+                    return file
+            except BaseException:
+                file.close()
                 raise
-            raise cannot_write(path, error) from error
+            file.close()  # who held it took the file away between our opening and our locking
+    except BlockingIOError:
+        raise StoreError(f"{what}: another process is writing this; wait for it or end it") from None
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _is_still(descriptor: int, path: Path) -> bool:

@@ -5,7 +5,7 @@ journal, the shard and last the table are renamed. The journal of a shard holds 
 go on, what was rejected until then, the hashes); it is gone once the store is complete.
 """
 
-import fcntl
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from hemometric.errors import StoreError
 from hemometric.store.durable import Piece, cannot_write, digest, publish, sync_directory, write_aside
+from hemometric.store.locking import take_lock
 from hemometric.store.manifest import INCOMING, MANIFEST, Manifest, read_manifest, write_manifest
 from hemometric.store.reading import shard_path, table_path
 from hemometric.store.shards import Microvolts, encode_shard, find_shard
@@ -128,13 +129,17 @@ class StoreWriter:
         if there.complete:
             writer._manifest = there
             shutil.rmtree(path / INCOMING, ignore_errors=True)
-        else:
-            writer._take_lock()
-            try:
-                writer._journals = _read_journals(path)
-            except StoreError:
-                writer.close()
-                raise
+            return writer
+        writer._take_lock()
+        try:
+            if read_manifest(path).complete:
+                shutil.rmtree(path / INCOMING, ignore_errors=True)
+                raise StoreError(f"{path}: another process has just finished this store; nothing is left to be done")
+            writer._make_folders()
+            writer._journals = _read_journals(path)
+        except StoreError:
+            writer.close()
+            raise
         return writer
 
     @property
@@ -148,6 +153,11 @@ class StoreWriter:
     def n_rows(self) -> int:
         """ECGs in finished shards."""
         return self._manifest.n_ecgs if self.finished else sum(journal.n_rows for journal in self._journals)
+
+    @property
+    def n_rejects(self) -> int:
+        """What was rejected until the last finished shard; 0 once the store is complete."""
+        return len(self._all_rejects())
 
     @property
     def cursor(self) -> dict[str, Any]:
@@ -235,8 +245,8 @@ class StoreWriter:
         self._manifest = self._manifest.model_copy(update=done)
         write_manifest(self.path, self._manifest)
         self.finished = True
+        shutil.rmtree(self.path / INCOMING, ignore_errors=True)  # resuming tidies up what a bad disk keeps
         self.close()
-        shutil.rmtree(self.path / INCOMING)
         self._journals = []
 
     def close(self) -> None:
@@ -263,9 +273,17 @@ class StoreWriter:
         if self._lock is not None:
             return
         self._take_lock()
+        if (self.path / MANIFEST).exists():
+            if read_manifest(self.path).complete:
+                shutil.rmtree(self.path / INCOMING, ignore_errors=True)
+            self.close()
+            raise StoreError(f"{self.path}: another process has written this store meanwhile; choose another --out")
+        write_manifest(self.path, self._manifest)
+        self._make_folders()
+
+    def _make_folders(self) -> None:
+        """Make what is missing: a kill may have come between the manifest and the folders."""
         try:
-            if not (self.path / MANIFEST).exists():
-                write_manifest(self.path, self._manifest)
             for folder in ("shards", "ecgs", f"{INCOMING}/journal"):
                 (self.path / folder).mkdir(exist_ok=True)
             sync_directory(self.path)
@@ -275,14 +293,9 @@ class StoreWriter:
     def _take_lock(self) -> None:
         try:
             (self.path / INCOMING).mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / INCOMING / "lock").open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise StoreError(f"{self.path}: another process is writing this store; wait for it or end it") from None
         except OSError as error:
-            self.close()
             raise cannot_write(self.path, error) from error
+        self._lock = take_lock(self.path / INCOMING / "lock", what=str(self.path))
 
     def _put(self, path: Path, pieces: Sequence[Piece]) -> None:
         aside = self.path / INCOMING / f"{path.name}.part"
@@ -294,11 +307,12 @@ class StoreWriter:
         if self._lock is None:
             return
         if number:
-            for path in (table_path(self.path, number), shard_path(self.path, number)):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a disk that turned read-only; what is left does not count
+                for path in (table_path(self.path, number), shard_path(self.path, number)):
+                    path.unlink(missing_ok=True)
         else:
-            self.close()
             shutil.rmtree(self.path, ignore_errors=True)
+            self.close()
 
 
 def _is_begun(path: Path) -> bool:

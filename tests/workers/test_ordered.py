@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from hemometric.errors import StoreError
-from hemometric.workers import _run_ahead, map_in_order
+from hemometric.workers import map_in_order
+from hemometric.workers.ordered import _run_ahead
 
 # Errands are functions of libraries: what a test module defines, a worker could not load.
 COUNT_THREADS = partial(

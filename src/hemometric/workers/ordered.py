@@ -1,4 +1,4 @@
-"""Work in several processes: results in order, with bounded memory, and without orphans."""
+"""Work in several processes that trust their errands: results in order, with bounded memory, and without orphans."""
 
 import multiprocessing
 import multiprocessing.connection

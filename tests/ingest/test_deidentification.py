@@ -1,0 +1,112 @@
+"""Nothing of the original patient is left, and what stands for it is the same every time."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from hemometric.deidentification import FEWEST_DAYS, MOST_DAYS, Deidentifier, check_secret, read_secret
+from hemometric.errors import HemometricError, SettingsError
+from hemometric.ingest import IngestSettings, ingest
+from hemometric.store import Store, verify
+
+SECRET = b"a secret that is long enough"
+PATIENT, OTHER, DAY = "Wilhelmina-van-der-Berg-1911", "Ferdinand-Oosterhuis-4711", "2019-03-17"
+
+
+def test_the_same_secret_maps_alike_and_another_does_not():
+    one, again, other = Deidentifier(SECRET), Deidentifier(SECRET), Deidentifier(SECRET + b"!")
+    assert one.patient(PATIENT) == again.patient(PATIENT) != other.patient(PATIENT)
+    assert one.patient(PATIENT) != one.record(PATIENT)
+    assert len({one.patient(f"{PATIENT}{number}") for number in range(2000)}) == 2000
+
+
+def test_dates_of_a_patient_move_together_and_keep_the_clock():
+    one = Deidentifier(SECRET)
+    first = one.moment("2019-03-17T23:59:01", patient_id=PATIENT)
+    second = one.moment("2019-03-19", patient_id=PATIENT)
+    assert first is not None
+    assert second is not None
+    assert first.endswith("T23:59:01")
+    assert int(second[8:10]) - int(first[8:10]) in (2, 2 - 28, 2 - 29, 2 - 30, 2 - 31)
+    shifts = {one.days(f"{PATIENT}{number}") for number in range(500)}
+    assert len(shifts) > 300
+    assert min(shifts) >= FEWEST_DAYS
+    assert max(shifts) <= MOST_DAYS
+
+
+@pytest.mark.parametrize(("age", "told"), [(None, None), (89.0, 89.0), (89.5, 90.0), (103.0, 90.0), (40.0, 40.0)])
+def test_above_89_an_age_is_90(age, told):
+    assert Deidentifier(SECRET).age(age) == told
+
+
+@pytest.mark.parametrize("content", [b"", b"fifteen bytes..", b"fifteen bytes..\n\n"])
+def test_a_short_secret_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(SettingsError, match="expected at least 16"):
+        read_secret(tmp_path / "secret")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_secret(tmp_path / "absent")
+
+
+def test_another_secret_is_refused_by_name():
+    one, other = Deidentifier(SECRET), Deidentifier(SECRET + b"!")
+    told = {"deidentified": one.account}
+    check_secret(told, one, where="store")
+    check_secret({}, None, where="store")
+    for provenance, given, message in ((told, other, "another secret"), (told, None, "give"), ({}, one, "is not")):
+        with pytest.raises(SettingsError, match=message):
+            check_secret(provenance, given, where="store")
+
+
+@pytest.fixture
+def archive(tmp_path: Path, make_archive) -> Path:
+    """Four records in a folder that is called as a patient, one of them damaged, and a table with ids and dates."""
+    made = make_archive(4)
+    named = made.rename(tmp_path / PATIENT)
+    records = sorted(named.rglob("*.hea"))
+    with (tmp_path / "patients.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["source", "patient_id", "age_years", "sex", "acquired_at"])
+        for number, record in enumerate(records):
+            source = record.relative_to(tmp_path).with_suffix("").as_posix()
+            table.writerow([source, (PATIENT, OTHER)[number % 2], 93, "f", f"{DAY}T0{number}:11:22"])
+    damaged = records[-1]
+    damaged.with_suffix(".dat").write_bytes(b"")
+    damaged.write_text(damaged.read_text() + f"#name: {OTHER} {DAY}\n")
+    return named
+
+
+def ingest_without_names(archive: Path, out: Path, secret: bytes = SECRET, *, resume: bool = False) -> str:
+    file = archive.parent / "secret"
+    file.write_bytes(secret)
+    settings = IngestSettings(metadata=archive.parent / "patients.csv", deidentify=file, shard_size=2, resume=resume)
+    return ingest([archive], out=out, settings=settings).text()
+
+
+def test_no_id_name_or_date_is_left_in_any_byte_or_word(tmp_path: Path, archive: Path, capfd):
+    out = tmp_path / "store"
+    told = ingest_without_names(archive, out)
+    written = capfd.readouterr()
+    store = Store.open(out)
+    assert len(store) == 3
+    assert not verify(out)
+    texts = [json.dumps(store.ecgs.to_pylist()), told, written.out, written.err]
+    texts += [str(path.relative_to(out)) for path in out.rglob("*")]
+    content = b"\0".join([*(path.read_bytes() for path in out.rglob("*") if path.is_file()), *map(str.encode, texts)])
+    records = [path.stem for path in archive.rglob("*.hea")]
+    for secret in (PATIENT, OTHER, DAY, "Wilhelmina", "Ferdinand", *records):
+        assert secret.encode() not in content.replace(str(tmp_path).encode(), b""), secret
+    assert set(store.ecgs["age_years"].to_pylist()) == {90.0}
+    assert {at[10:13] for at in store.ecgs["acquired_at"].to_pylist()} <= {"T00", "T01", "T02", "T03"}
+    assert len(set(store.ecgs["patient_id"].to_pylist())) == 2
+    assert (out / "rejects.csv").read_text().count("\n") == 2
+
+
+def test_resuming_needs_the_same_secret(tmp_path: Path, archive: Path):
+    out = tmp_path / "store"
+    ingest_without_names(archive, out)
+    ingest_without_names(archive, out, resume=True)
+    with pytest.raises(HemometricError):
+        ingest_without_names(archive, out, secret=SECRET + b"!", resume=True)
