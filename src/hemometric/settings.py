@@ -209,7 +209,8 @@ class FinetuneSettings(Frozen):
         views: Ranges of the random views; not used with `freeze`.
         precision: As in `PretrainSettings`.
         n_validations: How often the validation labels are looked at.
-        patience: Stop after so many looks without a better loss; None runs to the end.
+        patience: Stop after so many looks without a better loss; None runs to the end. From a good encoder the loss
+            first rises and falls below the start only as the learning rate decays: patience would end it before.
         checkpoint_every: Steps between checkpoints.
         coverage: Nominal coverage of the interval.
         seed: Of weights, label subset, batches and views.
@@ -239,7 +240,7 @@ class FinetuneSettings(Frozen):
     views: ViewSettings = ViewSettings()
     precision: Precision = "auto"
     n_validations: Count = 25
-    patience: Count | None = 8
+    patience: Count | None = None
     checkpoint_every: Count = 100
     coverage: Annotated[float, Field(gt=0, lt=1)] = 0.9
     seed: Annotated[int, Field(ge=0)] = 0

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hemometric.deidentification import FEWEST_DAYS, MOST_DAYS, Deidentifier, check_secret, read_secret
-from hemometric.errors import HemometricError, SettingsError
+from hemometric.errors import HemometricError, LabelError, SettingsError
 from hemometric.ingest import IngestSettings, ingest
+from hemometric.labels import link
 from hemometric.store import Store, verify
 
 SECRET = b"a secret that is long enough"
@@ -110,3 +111,38 @@ def test_resuming_needs_the_same_secret(tmp_path: Path, archive: Path):
     ingest_without_names(archive, out, resume=True)
     with pytest.raises(HemometricError):
         ingest_without_names(archive, out, secret=SECRET + b"!", resume=True)
+
+
+def test_link_maps_the_table_by_the_same_secret_and_leaves_nothing_of_it(tmp_path: Path, archive: Path):
+    out = tmp_path / "store"
+    ingest_without_names(archive, out)
+    table = tmp_path / f"{OTHER}.csv"
+    table.write_text(
+        "patient_id,measured_at,target,value,unit\n"
+        f"{PATIENT},{DAY}T03:00,mpcwp,17,mmHg\n{OTHER},{DAY}T03:00,mpcwp,21,mmHg\n{OTHER},{DAY}T04:00,mpcwp,900,mmHg\n"
+    )
+    with pytest.raises(SettingsError, match="is de-identified: give the same secret"):
+        link(Store.open(out), labels_csv=table)
+    link(Store.open(out), labels_csv=table, deidentifier=Deidentifier(SECRET))
+    store = Store.open(out)
+    links = store.links()
+    assert links is not None
+    assert sorted(links["value"].to_pylist()) == [17.0, 17.0, 21.0]
+    assert (out / "label_rejects.csv").read_text().count("\n") == 2
+    labels = store.labels()
+    assert labels is not None
+    texts = json.dumps([labels.to_pylist(), links.to_pylist()]).encode()
+    content = b"\0".join([texts, *(path.read_bytes() for path in out.rglob("*") if path.is_file())])
+    for secret in (PATIENT, OTHER, DAY, "Wilhelmina", "Ferdinand"):
+        assert secret.encode() not in content, secret
+
+
+def test_an_error_of_a_table_names_no_patient(tmp_path: Path, archive: Path):
+    out = tmp_path / "store"
+    ingest_without_names(archive, out)
+    table = tmp_path / "cath.csv"
+    table.write_text(f"patient_id,measured_at,target,value,unit\n{PATIENT},{DAY},mpcwp,high,mmHg\n")
+    with pytest.raises(LabelError) as told:
+        link(Store.open(out), labels_csv=table, deidentifier=Deidentifier(SECRET))
+    assert PATIENT not in str(told.value)
+    assert told.value.__suppress_context__

@@ -45,8 +45,12 @@ def link(
     targets: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Targets of your own; the store keeps them.")
     ] = None,
+    deidentify: Annotated[
+        Path | None, typer.Option(metavar="SECRET_FILE", help="The secret by which the store was de-identified.")
+    ] = None,
 ) -> None:
     """Join catheter values to the ECGs of the same patient within a time window."""
+    from hemometric.deidentification import read_secret
     from hemometric.labels import link as run_link
     from hemometric.labels import parse_layout, read_definitions, targets_of
     from hemometric.store import Store
@@ -64,7 +68,15 @@ def link(
     )
     if labels is None and (columns or column or names or units or date_format or decimal_comma):
         raise SettingsError("how a table is laid out can be said only of one: name it with --labels CSV")
-    summary = run_link(opened, labels_csv=labels, window_hours=window_hours, side=side, layout=layout, targets=own)
+    summary = run_link(
+        opened,
+        labels_csv=labels,
+        window_hours=window_hours,
+        side=side,
+        layout=layout,
+        targets=own,
+        deidentifier=None if deidentify is None else read_secret(deidentify),
+    )
     typer.echo(summary.text())
     typer.echo(f"\nalso in {store}: attrition.json, gaps.png{'' if labels is None else ', label_rejects.csv'}")
 

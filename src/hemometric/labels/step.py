@@ -11,9 +11,11 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hemometric.deidentification import Deidentifier, check_secret
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels.attrition import LinkSummary, ValueStep
 from hemometric.labels.catheter_csv import CatheterTable, LabelReject, read_catheter_csv
+from hemometric.labels.discretion import hide_error, hide_patients
 from hemometric.labels.layout import Layout
 from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
 from hemometric.store import Store, write_store_files
@@ -26,7 +28,7 @@ ATTRITION, GAPS, LABEL_REJECTS = "attrition.json", "gaps.png", "label_rejects.cs
 _STRANGERS_SHOWN = 3
 
 
-def link(
+def link(  # noqa: PLR0913  (one argument for each option of the command)
     store: Store,
     *,
     labels_csv: str | Path | None = None,
@@ -34,6 +36,7 @@ def link(
     side: Side = "both",
     layout: Layout | None = None,
     targets: Sequence[Target] = (),
+    deidentifier: Deidentifier | None = None,
 ) -> LinkSummary:
     """Join catheter values to the ECGs of the same patient, and write `links.parquet` and what belongs to it.
 
@@ -48,11 +51,13 @@ def link(
         side: On which side of the catheterisation an ECG may lie; see `hemometric.labels.linking`.
         layout: Of the table.
         targets: Of the user's own, beside those that the store defines already.
+        deidentifier: The one by which the store was made: the table's ids and dates are mapped as those of the ECGs.
 
     Raises:
         LabelError: There are no values, the table is not usable, or no ECG lies within the window of any value (then
             nothing is written).
-        SettingsError: A target is built in, or gets another unit while its values stay.
+        SettingsError: A target is built in, or gets another unit while its values stay; or the store is de-identified
+            by another secret, or is not where one is given.
         ValueError: The window is negative or not a number, or there is no such side.
     """
     from hemometric.labels.gaps import draw_gaps  # here, since training reads labels without drawing any
@@ -65,7 +70,8 @@ def link(
     table = None
     if labels_csv is not None:
         labels_csv, layout = Path(labels_csv), layout or Layout()
-        table = read_catheter_csv(labels_csv, layout=layout, targets=known)
+        check_secret(store.manifest.provenance, deidentifier, where=str(store.path))
+        table = _read_table(labels_csv, layout, known, deidentifier)
     labels = _stored_labels(store, known) if table is None else table.labels
     found = join(store.ecgs, labels, window_hours=window_hours, side=side)
     earlier = _read_earlier(store, n_values=labels.num_rows) if table is None else {}
@@ -76,7 +82,7 @@ def link(
     source = earlier.get("table", {})
     pieces = {"links.parquet": encode_table(found.links)}
     if labels_csv is not None and table is not None and layout is not None:
-        source = {"file": labels_csv.name, "sha256": digest_file(labels_csv), "layout": asdict(layout)}
+        source = _describe_table(labels_csv, layout, deidentifier)
         pieces["labels.parquet"] = encode_table(labels)
         pieces[LABEL_REJECTS] = _encode_rejects(table.rejects)
     pieces[ATTRITION] = summary.to_json(table=source)
@@ -87,6 +93,23 @@ def link(
     write_store_files(store.path, pieces)
     add_targets(own, where=str(store.path), replace=True)
     return summary
+
+
+def _read_table(
+    path: Path, layout: Layout, known: Mapping[str, Target], deidentifier: Deidentifier | None
+) -> CatheterTable:
+    try:
+        table = read_catheter_csv(path, layout=layout, targets=known)
+    except LabelError as error:
+        raise hide_error(error, deidentifier) from (None if deidentifier else error.__cause__)
+    return table if deidentifier is None else hide_patients(table, deidentifier)
+
+
+def _describe_table(path: Path, layout: Layout, deidentifier: Deidentifier | None) -> dict[str, Any]:
+    digest = digest_file(path)
+    if deidentifier is not None:
+        return {"file": "", "sha256": deidentifier.digest(digest), "layout": asdict(layout)}
+    return {"file": path.name, "sha256": digest, "layout": asdict(layout)}
 
 
 def targets_of(store: Store, new: Sequence[Target] = ()) -> dict[str, Target]:
