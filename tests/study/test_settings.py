@@ -112,3 +112,17 @@ def test_a_study_cannot_be_changed_after_the_check():
     study = StudySettings(store="s", objectives=("pclr",), panels={"links": {"budgets": [9]}})
     with pytest.raises(ValidationError, match="frozen"):
         study.seeds = (9,)
+
+
+def test_a_use_is_for_the_objectives_that_it_names_and_for_all_where_it_names_none(tmp_path):
+    text = SMALLEST + '[uses.probe]\nmethod = "probe"\nobjectives = ["pclr"]\n[uses.finetune]\n'
+    study = load_study(_write(tmp_path, text))
+    assert study.uses_of("pclr") == ["probe", "finetune"]
+    assert study.uses_of("none") == ["finetune"]
+    assert finetune_settings(study, "pclr", use="probe", target="mpcwp", seed=0).method == "probe"
+
+
+@pytest.mark.parametrize("names", ['["simclr"]', '"pclr"'])
+def test_a_use_for_an_unknown_objective_is_refused(tmp_path, names):
+    with pytest.raises(SettingsError, match="uses.probe.objectives"):
+        load_study(_write(tmp_path, SMALLEST + f'[uses.probe]\nmethod = "probe"\nobjectives = {names}\n'))

@@ -18,6 +18,9 @@ _USE_TITLES = {
     "finetune": "fine-tuned",
     "probe": "linear probe",
     "probe-then-finetune": "probed, then fine-tuned",
+    "probe-with-features": "linear probe with features",
+    "finetune-with-features": "fine-tuned with features",
+    "ensemble-with-features": "3 fine-tuned with features, averaged",
 }
 
 _PLAIN = (("none", "finetune"), ("random", "probe"))
@@ -105,9 +108,14 @@ def find_counterpart(model: Model, versus: str, among: Sequence[Model]) -> Model
 
 def _uses_of(study: StudySettings, objective: str) -> list[str]:
     if objective not in ("none", "random"):
-        return list(study.uses)
+        uses = study.uses_of(objective)
+        if not uses:
+            raise SettingsError(
+                f"no use is for {objective}: name it in the objectives of one of [uses], or leave it out"
+            )
+        return uses
     wanted = objective == "random"
-    uses = [use for use in study.uses if _freezes(study, use) == wanted]
+    uses = [use for use in study.uses_of(objective) if _freezes(study, use) == wanted]
     if not uses:
         needed = "freezes the encoder" if wanted else "trains the encoder"
         raise SettingsError(f"the baseline {objective} needs a use that {needed}: add one to [uses]")

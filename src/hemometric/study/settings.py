@@ -19,6 +19,7 @@ Table = dict[str, Any]
 USUAL_VERSUS = ("none", "features", "random")
 _OF_THE_STUDY = {"pretrain": ("objective", "target", "n_labels", "seed"), "finetune": ("target", "n_labels", "seed")}
 """Settings that the study itself gives to each step."""
+_OBJECTIVES = "objectives"
 
 
 class Panel(Frozen):
@@ -67,8 +68,8 @@ class StudySettings(Frozen):
         seeds: Of pretraining, label subsets and fine-tuning.
         panels: "truth": one random measured visit of each labeled patient of a simulated store. "links": the labels as
             they were linked, all of each labeled patient; they are missing not at random.
-        uses: What becomes of an encoder: name -> settings on top of `finetune`. Those that freeze it are for `random`,
-            the others for `none`.
+        uses: What becomes of an encoder: name -> settings on top of `finetune`, and `objectives`, those whose encoders
+            are used so (without it, all). Uses that freeze the encoder are for `random`, the others for `none`.
         pretrain: `PretrainSettings` of all objectives, without objective, target, n_labels and seed.
         finetune: `FinetuneSettings` of all uses, without target, n_labels and seed.
         per_objective: Objective -> what is different, whatever the use.
@@ -107,7 +108,11 @@ class StudySettings(Frozen):
         for name in self.uses:
             if not name.replace("-", "").isalnum():
                 raise ValueError(f"a use is named with letters, digits and hyphens, got {name!r}")
+        for use, table in self.uses.items():
+            if not isinstance(table.get(_OBJECTIVES, []), list):
+                raise ValueError(f"uses.{use}.{_OBJECTIVES} must be a list of names, got {table[_OBJECTIVES]!r}")
         named = {
+            **{f"uses.{use}.{_OBJECTIVES}": table.get(_OBJECTIVES, []) for use, table in self.uses.items()},
             "versus": self.versus or (),
             "per_objective": self.per_objective,
             **{f"panels.{source}.objectives": panel.objectives or () for source, panel in self.panels.items()},
@@ -124,6 +129,14 @@ class StudySettings(Frozen):
         if self.versus is not None:
             return self.versus
         return tuple(name for name in USUAL_VERSUS if name in self.objectives)
+
+    def uses_of(self, objective: str) -> list[str]:
+        """The uses of the encoder of an objective, in the order of the study."""
+        return [use for use, table in self.uses.items() if objective in table.get(_OBJECTIVES, self.objectives)]
+
+    def use_settings(self, use: str) -> Table:
+        """What a use says of the fit, without whom it is for."""
+        return {name: value for name, value in self.uses[use].items() if name != _OBJECTIVES}
 
     def objectives_of(self, panel: LabelSource) -> tuple[str, ...]:
         """The objectives of a panel, in the order of the study."""
@@ -182,7 +195,7 @@ def finetune_settings(study: StudySettings, objective: str, *, use: str, target:
         SettingsError: An unknown setting, a value out of range, or a setting that the study gives itself.
     """
     own = study.per_objective.get(objective, Overrides()).finetune
-    tables = (study.finetune, study.uses[use], own)
+    tables = (study.finetune, study.use_settings(use), own)
     given = [override for table in tables for override in _as_overrides(table, step="finetune")]
     signal = []
     if objective in ("none", "random"):
