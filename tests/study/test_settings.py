@@ -124,5 +124,5 @@ def test_a_use_is_for_the_objectives_that_it_names_and_for_all_where_it_names_no
 
 @pytest.mark.parametrize("names", ['["simclr"]', '"pclr"'])
 def test_a_use_for_an_unknown_objective_is_refused(tmp_path, names):
-    with pytest.raises(SettingsError, match="uses.probe.objectives"):
+    with pytest.raises(SettingsError, match=r"uses\.probe\.objectives"):
         load_study(_write(tmp_path, SMALLEST + f'[uses.probe]\nmethod = "probe"\nobjectives = {names}\n'))
