@@ -1,31 +1,18 @@
 """Seeded mutants of HDF5 files and arrays: each is read or refused, none ends the process, hangs or fills the memory.
 
-The mutants are read in a child process, which this file is as well: a crash of HDF5 itself would end it.
+The mutants are read in a child process, which this file is as well (see `mutants`).
 """
 
-import faulthandler
 import json
-import re
-import resource
-import signal
-import subprocess
-import sys
-import tempfile
-from collections import Counter
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from hemometric.errors import EcgError, ReadError
-from hemometric.formats import list_parts, read_ecg
+from mutants import N_WHOLE, read_apart, read_mutants, read_or_refuse
 
 LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 KINDS = ("code15", "patient", "blocks", "npy", "npz", "packed", "csv", "sidecar")
-MOST_SECONDS = 5
-MOST_BYTES = 2**30
 
 
 def write_code15(path):
@@ -124,62 +111,17 @@ def damage(content, rng):
     return bytes(mutant[: int(rng.integers(len(mutant)))] if rng.random() < 0.05 else mutant)
 
 
-def read_mutant(path):
-    """Say what comes of a file: "read", or the code of the error; any other exception is a fault of the readers."""
-    try:
-        for part in list_parts(path)[:3]:
-            read_ecg(path, part=part)
-    except (ReadError, EcgError) as error:
-        return error.code if "\n" not in str(error) else "several lines"
-    return "read"
-
-
-def read_peak_bytes():
-    """Largest resident memory of this program; `ru_maxrss` would begin with what the parent had before the fork."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
-
-
-def read_mutants(kind, first, last):
-    """Read the mutants `first` to `last` of a kind; what comes of each is counted."""
-    resource.setrlimit(resource.RLIMIT_AS, (3 * MOST_BYTES, 3 * MOST_BYTES))
-    found = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        whole = write_whole(Path(folder), kind)
+def write_mutant(folder, kind, number):
+    whole = write_whole(folder, kind)
+    if number is not None:
         content = whole.read_bytes()
-        assert read_mutant(whole) == "read"
-        for number in range(first, last):
-            whole.unlink()
-            whole.write_bytes(damage(content, np.random.default_rng([number, *kind.encode()])))
-            sys.stdout.write(f"{number}\n")
-            sys.stdout.flush()
-            signal.alarm(MOST_SECONDS)
-            found[read_mutant(whole)] += 1
-            signal.alarm(0)
-    return {"found": found, "peak_bytes": read_peak_bytes()}
-
-
-def read_apart(kind, n_mutants):
-    """Read mutants in child processes, a new one after a crash; return what came of them, and which ended a child."""
-    found, crashed, first, peak = Counter(), [], 0, 0
-    while first < n_mutants:
-        command = [sys.executable, __file__, kind, str(first), str(n_mutants)]
-        child = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
-        lines = child.stdout.splitlines()
-        if child.returncode == 0:
-            result = json.loads(lines[-1])
-            return found + Counter(result["found"]), crashed, max(peak, result["peak_bytes"])
-        assert lines, child.stderr
-        crashed.append((int(lines[-1]), child.returncode, child.stderr[-1000:]))
-        first = crashed[-1][0] + 1
-    return found, crashed, peak
+        whole.unlink()
+        whole.write_bytes(damage(content, np.random.default_rng([number, *kind.encode()])))
+    return whole
 
 
 def check_mutants(kind, n_mutants):
-    found, crashed, peak = read_apart(kind, n_mutants)
-    assert crashed == []
-    assert peak < MOST_BYTES
-    assert "several lines" not in found
+    found = read_or_refuse(__file__, kind, [kind], n_mutants)
     assert found.total() > found["read"]  # some are refused
 
 
@@ -191,16 +133,15 @@ def test_a_damaged_file_is_read_or_refused(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_ten_thousand_damaged_files_are_read_or_refused(kind):
-    check_mutants(kind, 10_000)
+    check_mutants(kind, N_WHOLE)
 
 
 @pytest.mark.slow
 def test_only_damaged_texts_in_attributes_may_crash_hdf5_itself_and_seldom():
-    _, crashed, _ = read_apart("attributes", 10_000)
+    crashed = read_apart(__file__, "attributes", N_WHOLE).crashed
     assert len(crashed) <= 10
     assert all("attrs.py" in stderr for _, _, stderr in crashed)
 
 
 if __name__ == "__main__":
-    faulthandler.enable()
-    sys.stdout.write(json.dumps(read_mutants(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")
+    read_mutants(write_mutant)

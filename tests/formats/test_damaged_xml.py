@@ -6,29 +6,14 @@ damaged as bytes.
 """
 
 import base64
-import json
 import re
-import resource
-import signal
-import subprocess
-import sys
-import tempfile
-from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from aecg_writer import LEADS, make_aecg, rhythm_set, series
 from muse_writer import make_muse, rhythm
+from mutants import N_WHOLE, read_mutants, read_or_refuse
 from sierra_writer import describe, make_packed, make_sierra, write_base64
-
-from hemometric.errors import EcgError, ReadError
-from hemometric.formats import read_ecg
-
-MOST_SECONDS = 5
-MOST_BYTES = 2**30
-N_WHOLE = 10_000
-"""Mutants of each reader in the whole form."""
 
 DIGITAL = np.cumsum(np.random.default_rng([19, 1]).integers(-9, 10, size=(12, 60)), axis=1)
 SEEDS = {
@@ -156,67 +141,17 @@ def damage(kind, content, rng):
     return text.encode(ENCODINGS[kind])
 
 
-def read_peak_bytes():
-    """Largest resident memory of this program; `ru_maxrss` would begin with what the parent had before the fork."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
-
-
-def read_mutants(kind, first, last):
-    """Read the mutants `first` to `last` of a seed, their numbers on standard output; count what comes of them."""
-    resource.setrlimit(resource.RLIMIT_AS, (3 * MOST_BYTES, 3 * MOST_BYTES))
-    found = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mutant.xml"
-        path.write_bytes(SEEDS[kind])
-        read_ecg(path)
-        for number in range(first, last):
-            path.write_bytes(damage(kind, SEEDS[kind], np.random.default_rng([number, [*SEEDS].index(kind)])))
-            sys.stdout.write(f"{number}\n")
-            sys.stdout.flush()
-            signal.alarm(MOST_SECONDS)
-            try:
-                assert read_ecg(path).waveform.shape[0] == 12
-                found["read"] += 1
-            except (ReadError, EcgError) as error:
-                found[error.code if "\n" not in str(error) else "several lines"] += 1
-            signal.alarm(0)
-    return {"found": found, "peak_bytes": read_peak_bytes()}
-
-
-def read_apart(kind, n_mutants):
-    """Read mutants in child processes, a new one after a crash; return what came of them, which crashed, and memory."""
-    found, crashed, first, peak = Counter(), [], 0, 0
-    while first < n_mutants:
-        command = [sys.executable, "-W", "error", __file__, kind, str(first), str(n_mutants)]
-        child = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
-        lines = child.stdout.split("\n")
-        if child.returncode == 0:
-            result = json.loads(lines[-2])
-            return found + Counter(result["found"]), crashed, max(peak, result["peak_bytes"])
-        last = int(next(line for line in reversed(lines) if line.isdecimal()))
-        crashed.append((last, child.returncode, child.stderr[-600:]))
-        first = last + 1
-    return found, crashed, peak
-
-
-def read_or_refuse(reader, n_mutants):
-    """Read so many mutants of a reader, in equal shares of its seeds; return what came of all."""
-    found, most, share = Counter(), 0, -(-n_mutants // len(READERS[reader]))
-    for kind in READERS[reader]:
-        some, crashed, peak = read_apart(kind, share)
-        assert crashed == []
-        assert peak < MOST_BYTES
-        assert "several lines" not in some
-        found, most = found + some, max(most, peak)
-    sys.stdout.write(f"{reader}: {found.total():,} mutants, {dict(found.most_common())}, {most / 2**20:.0f} MiB\n")
-    assert found.total() >= n_mutants
-    return found
+def write_mutant(folder, kind, number):
+    path = folder / "mutant.xml"
+    seed = SEEDS[kind]
+    rng = np.random.default_rng([number or 0, [*SEEDS].index(kind)])
+    path.write_bytes(seed if number is None else damage(kind, seed, rng))
+    return path
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_damaged_file_is_read_or_refused(reader):
-    found = read_or_refuse(reader, 200)
+    found = read_or_refuse(__file__, reader, READERS[reader], 200)
     assert found["read"] > 0
     assert len(found) >= 5  # the rest is refused in several ways
 
@@ -224,8 +159,8 @@ def test_a_damaged_file_is_read_or_refused(reader):
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_ten_thousand_damaged_files_are_read_or_refused(reader):
-    read_or_refuse(reader, N_WHOLE)
+    read_or_refuse(__file__, reader, READERS[reader], N_WHOLE)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(read_mutants(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")
+    read_mutants(write_mutant)
