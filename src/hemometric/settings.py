@@ -84,6 +84,8 @@ class PretrainSettings(Frozen):
         band_hz: Lower and upper edge of the band-pass that every ECG goes through first; None filters nothing.
         batch_size: ECGs in a step; None as the objective's recipe says.
         n_passes: ECGs that go through the encoder in all (steps times batch size).
+        n_patients: Training patients whose ECGs are read, drawn at random by `seed`, the fewer a part of the more; None:
+            all. The validation split stays whole. Refused for objectives with labels.
         optimizer: "adam" (weight decay is added to the gradient) or "adamw" (decoupled); None: the recipe.
         learning_rate: After warm-up; falls to 0 along a cosine. None: the recipe.
         weight_decay: None: the recipe.
@@ -131,6 +133,7 @@ class PretrainSettings(Frozen):
     band_hz: tuple[Positive, Positive] | None = (0.5, 40.0)
     batch_size: Annotated[int, Field(ge=4)] | None = None
     n_passes: Count = 500_000
+    n_patients: Count | None = None
     optimizer: Literal["adam", "adamw"] | None = None
     learning_rate: Positive | None = None
     weight_decay: NotNegative | None = None

@@ -5,6 +5,8 @@ import pytest
 from hemometric.errors import SettingsError
 from hemometric.study.models import Model, check_names, find_counterpart, list_models, needs_labels
 
+_ALL = {"truth": {"budgets": [12]}}
+
 
 def test_each_objective_has_each_use_and_each_baseline_those_that_fit_it(make_study):
     models = list_models(make_study(), "truth")
@@ -71,5 +73,32 @@ def test_a_model_is_compared_with_the_one_of_the_same_use_and_with_the_first_of_
     assert find_counterpart(Model("pclr", "probe-then-finetune"), "none", among) == Model("none", "finetune")
 
 
-def test_objectives_without_labels_are_pretrained_once():
-    assert not any(needs_labels(name) for name in ("pclr", "dml-dtw", "simclr", "none", "features"))
+def test_objectives_without_labels_are_pretrained_once(make_study):
+    study = make_study(objectives=["brief", "joint"], panels=_ALL, per_objective={"brief": {"variant_of": "pclr"}})
+    assert not any(needs_labels(study, name) for name in ("pclr", "dml-dtw", "simclr", "none", "features", "brief"))
+    assert needs_labels(study, "joint")
+
+
+@pytest.mark.parametrize(
+    ("name", "original", "expected"),
+    [
+        ("brief", "pclrr", "unknown objective 'pclrr', did you mean 'pclr'"),
+        ("simclr", "pclr", "a variant has a name of its own"),
+        ("plain", "none", "a variant has a name of its own and is one of"),
+    ],
+)
+def test_a_variant_has_a_name_of_its_own_and_is_one_of_an_objective(make_study, name, original, expected):
+    study = make_study(objectives=[name], panels=_ALL, per_objective={name: {"variant_of": original}})
+    with pytest.raises(SettingsError, match=expected):
+        check_names(study)
+
+
+def test_an_objective_without_a_use_is_refused(make_study):
+    uses = {"finetune": {"objectives": ["pclr"]}, "probe": {"method": "probe"}}
+    study = make_study(objectives=["pclr", "none"], panels=_ALL, uses=uses)
+    with pytest.raises(SettingsError, match="the baseline none needs a use that trains"):
+        list_models(study, "truth")
+    uses["probe"]["objectives"] = ["pclr"]
+    study = make_study(objectives=["pclr", "simclr"], panels=_ALL, uses=uses)
+    with pytest.raises(SettingsError, match="no use is for simclr"):
+        list_models(study, "truth")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from hemometric.errors import LabelError, SettingsError, TrainingError
-from hemometric.study import plan as plan_module
 from hemometric.study.models import Model
 from hemometric.study.plan import Cell, Pretraining, Shown, make_plan
 
@@ -28,16 +27,19 @@ def test_an_encoder_is_pretrained_once_for_all_budgets_and_panels(make_study, me
     assert plan.pretrainings == [Pretraining("pclr", 0, None), Pretraining("pclr", 1, None)]
 
 
-def test_an_objective_with_labels_is_pretrained_for_every_budget(make_study, measured_store, monkeypatch):
-    monkeypatch.setattr(plan_module, "needs_labels", lambda objective: objective == "pclr")
-    plan = make_plan(make_study(seeds=[0]), measured_store)
+@pytest.mark.parametrize("variant", [{}, {"variant_of": "joint"}])
+def test_an_objective_with_labels_and_its_variants_are_pretrained_for_every_budget(make_study, measured_store, variant):
+    name = "joint-slow" if variant else "joint"
+    panels = {"truth": {"budgets": [12, "all"]}, "links": {"budgets": [20], "objectives": [name, "features"]}}
+    study = make_study(seeds=[0], objectives=[name, "none", "features"], panels=panels, per_objective={name: variant})
+    plan = make_plan(study, measured_store)
     assert {(one.shown.panel, one.shown.labels) for one in plan.pretrainings} == {
         ("truth", 60),
         ("truth", 12),
         ("links", 20),
     }
     assert len({one.folder for one in plan.pretrainings}) == 3
-    searches = [search for search in plan.searches() if search.objective == "pclr"]
+    searches = [search for search in plan.searches() if search.objective == name]
     assert sorted(search.labels for search in searches) == [12, 20, 60]
     assert all([one.labels for one in search.shown] == [search.labels] for search in searches)
 

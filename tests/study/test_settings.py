@@ -114,6 +114,16 @@ def test_a_study_cannot_be_changed_after_the_check():
         study.seeds = (9,)
 
 
+def test_a_variant_has_the_settings_of_its_own_and_the_objective_that_it_is_one_of(tmp_path):
+    text = SMALLEST.replace('"pclr"', '"pclr", "pclr-few"') + (
+        "[pretrain]\nn_passes = 100\n[per_objective.pclr-few]\nvariant_of = 'pclr'\npretrain.n_patients = 7\n"
+    )
+    study = load_study(_write(tmp_path, text))
+    few = pretrain_settings(study, "pclr-few", seed=1)
+    assert (few.objective, few.n_patients, few.n_passes) == ("pclr", 7, 100)
+    assert pretrain_settings(study, "pclr", seed=1).n_patients is None
+
+
 def test_a_use_is_for_the_objectives_that_it_names_and_for_all_where_it_names_none(tmp_path):
     text = SMALLEST + '[uses.probe]\nmethod = "probe"\nobjectives = ["pclr"]\n[uses.finetune]\n'
     study = load_study(_write(tmp_path, text))

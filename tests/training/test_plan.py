@@ -186,3 +186,21 @@ def test_mates_are_the_other_ecgs_of_the_patient_and_a_neighbour_where_there_is_
     neighbors[chosen.train_rows, 0] = np.roll(chosen.train_rows, 1)
     first, second = chosen.step_rows(0, neighbors).reshape(2, -1)
     assert np.array_equal(second, neighbors[first, 0])
+
+
+@pytest.mark.parametrize("batches", ["patient-pairs", "partners", "ecgs"])
+def test_a_smaller_archive_is_a_part_of_a_larger_one_and_validation_stays_whole(labelled_store, batches):
+    whole, more, fewer = (plan(labelled_store, batches, n_patients=n) for n in (None, 20, 5))
+    patients = np.array(labelled_store.ecgs["patient_id"].to_pylist())
+    read = [set(patients[chosen.train_rows]) for chosen in (fewer, more, whole)]
+    assert [len(some) for some in read[:2]] == [5, 20]
+    assert read[0] < read[1] < read[2]
+    assert set(fewer.train_rows) == set(np.flatnonzero(np.isin(patients, list(read[0]))))
+    assert sorted(np.concatenate(fewer.validation)) == sorted(np.concatenate(whole.validation))
+    other = plan(labelled_store, batches, n_patients=5, seed=1)
+    assert set(patients[other.train_rows]) != read[0]
+
+
+def test_more_patients_than_there_are_is_refused(labelled_store):
+    with pytest.raises(TrainingError, match=r"has \d+ training patients, n_patients=9,999 are asked for"):
+        plan(labelled_store, n_patients=9999)

@@ -71,6 +71,11 @@ def resolve(settings: PretrainSettings) -> PretrainSettings:
     proposed = objective.recipe.as_settings()
     if objective.labels:
         proposed["target"] = PROPOSED_TARGET
+        if settings.n_patients is not None:
+            raise SettingsError(
+                f"n_patients is for objectives without labels: leave it out with {settings.objective}, whose labeled "
+                "patients are chosen by n_labels"
+            )
     elif settings.target is not None or settings.n_labels is not None:
         with_labels = ", ".join(name for name, one in OBJECTIVES.items() if one.labels)
         raise SettingsError(

@@ -59,7 +59,7 @@ def _notes(study: StudySettings) -> Iterator[str]:
         f"and n/{VALIDATION_SHARE} calibrate probabilities. Subsets are nested and the same for all models of a seed; "
         "the test patients are the same everywhere."
     )
-    with_labels = [name for name in study.objectives if needs_labels(name)]
+    with_labels = [name for name in study.objectives if needs_labels(study, name)]
     if with_labels:
         yield f"Pretrained with the labels of each budget, anew for each: {', '.join(with_labels)}."
     if "links" in study.panels:
@@ -100,17 +100,21 @@ def _describe_use(study: StudySettings, use: str) -> str:
     usual = study.model_copy(update={"per_objective": {}})
     by_fit: dict[str, list[str]] = {}
     for objective in study.objectives:
-        if objective not in WITHOUT_ENCODER:
+        if objective not in WITHOUT_ENCODER and use in study.uses_of(objective):
             by_fit.setdefault(_describe_fit(study, objective, use), []).append(objective)
     said = _describe_fit(usual, study.objectives[0], use)
     others = [f"{', '.join(names)}: {fit}" for fit, names in by_fit.items() if fit != said]
-    return "; ".join([said, *others])
+    whose = [name for name in study.objectives if name not in WITHOUT_ENCODER and use in study.uses_of(name)]
+    some = len(whose) < sum(name not in WITHOUT_ENCODER for name in study.objectives)
+    return "; ".join([said, *others, *([f"only {', '.join(whose)}"] if some else [])])
 
 
 def _describe_fit(study: StudySettings, objective: str, use: str) -> str:
     settings = finetune_settings(study, objective, use=use, target=study.targets[0], seed=study.seeds[0])
     head = settings.head or ("mlp" if settings.method == "finetune" else "linear")
     said = f"{settings.method}, {head} head" + (", frozen encoder" if settings.freeze else "")
+    said += ", hand-made features beside the embedding" if settings.with_features else ""
+    said += f", mean of {settings.n_members}" if settings.n_members > 1 else ""
     if settings.method == "probe":
         return said
     return f"{said}, learning rates {', '.join(f'{rate:g}' for rate in settings.learning_rates)}"
@@ -121,8 +125,9 @@ def _describe_pretraining(study: StudySettings, plan: StudyPlan) -> str:
     each = {name: pretrain_settings(study, name, seed=study.seeds[0]) for name in objectives}
     usual = pretrain_settings(study, objectives[0], seed=study.seeds[0])
     said = [f"encoder {usual.encoder} at {usual.sampling_rate_hz:g} Hz"]
-    passes: dict[int, list[str]] = {}
+    reading: dict[str, list[str]] = {}
     for name, settings in each.items():
-        passes.setdefault(settings.n_passes, []).append(name)
-    said += [f"{n:,} ECG passes of {', '.join(names)}" for n, names in passes.items()]
+        of_whom = "" if settings.n_patients is None else f" over the ECGs of {settings.n_patients:,} training patients"
+        reading.setdefault(f"{settings.n_passes:,} ECG passes{of_whom}", []).append(name)
+    said += [f"{passes}: {', '.join(names)}" for passes, names in reading.items()]
     return "; ".join(said)

@@ -20,7 +20,7 @@ from hemometric.study.models import WITHOUT_ENCODER, Model, find_counterpart
 from hemometric.study.results import Findings
 from hemometric.study.sections import Section, describe_panel
 
-_USE_STYLES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"))
+_USE_STYLES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#7a5c00", "v"))
 """Colour and marker of the first, second ... use of an encoder."""
 
 _REFERENCES = ("none", "features", "random", "demographics")
@@ -80,8 +80,13 @@ def _draw_label_efficiency(findings: Findings, section: Section) -> Figure:
             _draw_curve(axes, findings, section, model, style=(colour, marker), shift=shift)
         axes.set_title(objective)
         _mark_budgets(axes, section)
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3 if n_columns > 2 else 2, fontsize=9)
+    # A use that is for some objectives only is drawn in their pictures alone.
+    named = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        list(named.values()), list(named), loc="outside lower center", ncols=3 if n_columns > 2 else 2, fontsize=9
+    )
     event = describe_event(section.target.events[0], section.target)
     for number, axes in enumerate(grid.flat[: max(len(objectives), 1)]):
         if number + n_columns >= len(objectives):

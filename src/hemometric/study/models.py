@@ -35,11 +35,13 @@ class Model:
         objective: As the study names it.
         use: What becomes of the encoder; empty for a baseline without one.
         plain: Whether the use goes without saying, whatever the study calls it.
+        with_labels: Whether labels have a part in its pretraining, so that there is one for every budget.
     """
 
     objective: str
     use: str
     plain: bool = field(default=False, compare=False)
+    with_labels: bool = field(default=False, compare=False)
 
     @property
     def pretrained(self) -> bool:
@@ -60,9 +62,10 @@ class Model:
         return _USE_TITLES.get(self.use, self.use)
 
 
-def needs_labels(objective: str) -> bool:
+def needs_labels(study: StudySettings, objective: str) -> bool:
     """Whether labels have a part in an objective, so that it is pretrained anew for every budget."""
-    return objective in OBJECTIVES and OBJECTIVES[objective].labels
+    original = study.original(objective)
+    return original in OBJECTIVES and OBJECTIVES[original].labels
 
 
 def check_names(study: StudySettings) -> None:
@@ -73,8 +76,14 @@ def check_names(study: StudySettings) -> None:
     """
     known = [*OBJECTIVES, *BASELINES]
     for name in study.objectives:
-        if name not in known:
-            raise SettingsError(f"unknown objective {name!r}{suggest(name, known)}")
+        original = study.original(name)
+        if original not in known:
+            raise SettingsError(f"unknown objective {original!r}{suggest(original, known)}")
+        if name != original and (name in known or original not in OBJECTIVES):
+            raise SettingsError(
+                f"per_objective.{name}: a variant has a name of its own and is one of {', '.join(OBJECTIVES)}, "
+                f"got variant_of={original!r}"
+            )
     for name in study.targets:
         find_target(name)
 
@@ -89,7 +98,8 @@ def list_models(study: StudySettings, panel: LabelSource) -> list[Model]:
     for objective in study.objectives_of(panel):
         uses = [""] if objective in WITHOUT_ENCODER else _uses_of(study, objective)
         plain = objective == "none" and len(uses) == 1 and _is_plain(study, uses[0])
-        models.extend(Model(objective, use, plain=plain) for use in uses)
+        with_labels = needs_labels(study, objective)
+        models.extend(Model(objective, use, plain=plain, with_labels=with_labels) for use in uses)
     return models
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hemometric.errors import SettingsError, TrainingError
 from hemometric.store import Store
 from hemometric.study.labels import KnownLabels, LabelView
-from hemometric.study.models import Model, list_models, needs_labels
+from hemometric.study.models import Model, list_models
 from hemometric.study.settings import Budget, LabelSource, StudySettings
 from hemometric.training.labelled import choose_labels
 
@@ -77,7 +77,7 @@ class Cell:
         """The encoder that it starts from; None for a baseline."""
         if not self.model.pretrained:
             return None
-        return Pretraining(self.model.objective, self.seed, self.shown if needs_labels(self.model.objective) else None)
+        return Pretraining(self.model.objective, self.seed, self.shown if self.model.with_labels else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,13 @@ class Overrides(Frozen):
     """What is different for one objective.
 
     Attributes:
+        variant_of: The objective that this is, where its name is the study's own for one with other settings
+            ("default-2k"); None: the name is that of the objective.
         pretrain: As `StudySettings.pretrain`.
         finetune: As `StudySettings.finetune`.
     """
 
+    variant_of: str | None = None
     pretrain: Table = Field(default_factory=dict)
     finetune: Table = Field(default_factory=dict)
 
@@ -61,8 +64,8 @@ class StudySettings(Frozen):
         title: Heading of the page.
         store: An existing store, or None.
         cohort: A cohort to simulate into the study's directory instead, or None.
-        objectives: Keys of `hemometric.objectives.OBJECTIVES` and of the baselines (none, random, demographics,
-            features, mean), in the order of the tables.
+        objectives: Keys of `hemometric.objectives.OBJECTIVES`, variants of them that `per_objective` describes, and
+            baselines (none, random, demographics, features, mean), in the order of the tables.
         versus: Those of them that all are compared with; None: `none`, `features` and `random`, where they are named.
         targets: Keys of `hemometric.targets.TARGETS`.
         seeds: Of pretraining, label subsets and fine-tuning.
@@ -123,6 +126,10 @@ class StudySettings(Frozen):
                 raise ValueError(f"{where} names {missing[0]!r}, which is not among the objectives")
         return self
 
+    def original(self, objective: str) -> str:
+        """The objective that a name of the study stands for: of a variant that which it is one of, else itself."""
+        return self.per_objective.get(objective, Overrides()).variant_of or objective
+
     @property
     def compared_with(self) -> tuple[str, ...]:
         """The objectives that all are compared with."""
@@ -177,7 +184,7 @@ def pretrain_settings(
     """
     own = study.per_objective.get(objective, Overrides()).pretrain
     given = [*_as_overrides(study.pretrain, step="pretrain"), *_as_overrides(own, step="pretrain")]
-    given += [f"objective={json.dumps(objective)}", f"seed={seed}"]
+    given += [f"objective={json.dumps(study.original(objective))}", f"seed={seed}"]
     if target is not None:
         given.append(f"target={json.dumps(target)}")
     try:

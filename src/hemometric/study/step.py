@@ -94,7 +94,7 @@ def _mine_once(study: StudySettings, plan: StudyPlan, store: Store) -> None:
     """Find the neighbours that pretrainings will ask for: two processes must not mine one store at the same time."""
     for objective in dict.fromkeys(one.objective for one in plan.pretrainings):
         settings = pretrain_settings(study, objective, seed=study.seeds[0])
-        if find_objective(objective).batches in ("partners", "half-labeled") and settings.neighbors in MINABLE:
+        if find_objective(settings.objective).batches in ("partners", "half-labeled") and settings.neighbors in MINABLE:
             mine_if_needed(store, distance=settings.neighbors, n_neighbors=settings.n_neighbors)
 
 

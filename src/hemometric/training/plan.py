@@ -163,12 +163,13 @@ def plan_pretraining(
         batches: "patient-pairs" draws two ECGs of each patient. A patient with one ECG is left out, or paired with
             another view of it, as `settings.single_ecg_patients` says; for "partners" nobody is left out. The others
             as in `hemometric.objectives.Objective`.
-        settings: `seed` and `single_ecg_patients` are used, and the objective's name in errors.
+        settings: `seed`, `n_patients` and `single_ecg_patients` are used, and the objective's name in errors.
         batch_size: ECGs in a step.
         labels: Those that may be seen, for "labeled-ecgs" and "half-labeled".
 
     Raises:
-        TrainingError: There are too few training ECGs, or pairs are asked for and no patient has two.
+        TrainingError: There are too few training ECGs, fewer patients than `n_patients`, or pairs are asked for and no
+            patient has two.
         ValueError: Labels are needed and not given.
     """
     patients = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)
@@ -178,6 +179,8 @@ def plan_pretraining(
     rows = {name: np.flatnonzero(splits == name).astype(np.int64) for name in ("train", "validation")}
     if batches == "labeled-ecgs":
         rows = labeled
+    if settings.n_patients is not None:
+        rows["train"] = _of_fewer_patients(rows["train"], codes, settings.n_patients, seed=settings.seed, store=store)
     pairs = batches not in _SINGLE
     train, validation, n_left_out = [rows["train"]], [rows["validation"]], 0
     if pairs:
@@ -203,6 +206,16 @@ def _labeled_rows(labels: Mapping[Role, LabelledEcgs] | None, batches: Batches) 
     if labels is None:
         raise ValueError(f"{batches} are drawn by labels: give them")
     return {"train": labels["train"].rows, "validation": labels["validation"].rows}
+
+
+def _of_fewer_patients(rows: Rows, patient_codes: NDArray[np.int64], n_wanted: int, *, seed: int, store: Store) -> Rows:
+    patients = np.unique(patient_codes[rows])
+    if n_wanted > len(patients):
+        raise TrainingError(
+            f"{store.path}: has {len(patients):,} training patients, n_patients={n_wanted:,} are asked for: lower it"
+        )
+    drawn = numpy_rng(seed, Purpose.ARCHIVE).permutation(patients)[:n_wanted]
+    return rows[np.isin(patient_codes[rows], drawn)]
 
 
 def _by_patient(rows: Rows, patient_codes: NDArray[np.int64]) -> list[Rows]:

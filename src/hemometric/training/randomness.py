@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     LABELS = 6
     VALIDATION = 7
     PARTNERS = 8
+    ARCHIVE = 9
 
 
 def numpy_rng(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:
