@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hemometric.encoders import Encoder, ProjectionHead, build_encoder
+from hemometric.encoders import Encoder, ProjectionHead
 from hemometric.errors import TrainingError
 from hemometric.neighbors import PairDistances
 from hemometric.objectives import Batch, Labels, Objective, find_objective, remember_distances, resolve
@@ -28,8 +28,9 @@ from hemometric.training.labelled import LabelledEcgs, Role, choose_labels, labe
 from hemometric.training.loop import Schedule, Task, optimise
 from hemometric.training.neighborhood import Neighborhood, check_neighbors, find_first_neighbors
 from hemometric.training.plan import PretrainingPlan, plan_pretraining
-from hemometric.training.randomness import Purpose, numpy_rng, seeded_layers, torch_generator, torch_seed
+from hemometric.training.randomness import Purpose, numpy_rng, seeded_layers, torch_generator
 from hemometric.training.runs import ENCODER_WEIGHTS, begin_run, finish_run, write_splits, write_weights
+from hemometric.training.start import continued, first_encoder
 from hemometric.views import random_view
 
 Value = TypeVar("Value")
@@ -44,6 +45,7 @@ def pretrain(
     settings: PretrainSettings,
     resume: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    start: Path | None = None,
 ) -> None:
     """Learn an encoder from the training split of a store; its test split is never read.
 
@@ -56,13 +58,14 @@ def pretrain(
         settings: See `PretrainSettings`.
         resume: Go on with an interrupted run; on none it starts, on a finished one it changes nothing.
         device: Where to compute.
+        start: An earlier run whose encoder is trained on; None: a new encoder.
 
     Raises:
         SettingsError: An unknown objective, encoder or target, settings that contradict the objective, or a device or
             precision that is not to be had.
         LabelError: Labels are needed and the store has none.
         TrainingError: Too few ECGs or labels, a store of too low a rate, or a loss that is not finite.
-        RunError: `out` exists without `resume`, or was begun with other settings.
+        RunError: `out` exists without `resume`, or was begun with other settings, or `start` reads ECGs otherwise.
     """
     settings = resolve(settings)
     objective = find_objective(settings.objective)
@@ -71,8 +74,8 @@ def pretrain(
         check_neighbors(settings)
     distances = _remember_distances(objective, settings)
     where = resolve_device(device)
-    encoder = build_encoder(settings.encoder, seed=torch_seed(settings.seed, Purpose.WEIGHTS))
-    contract = _make_contract(store, encoder, settings, device=where)
+    encoder = first_encoder(start, settings)
+    contract, began_with = continued(start, _make_contract(store, encoder, settings, device=where))
     chosen = _choose_labels(store, settings) if objective.labels else None
     plan = plan_pretraining(
         store,
@@ -82,7 +85,7 @@ def pretrain(
         labels=chosen,
     )
     table = None if chosen is None else label_table(store, chosen, target=_resolved(settings.target))
-    if begin_run(out, _describe(store, settings, contract, table), resume=resume):
+    if begin_run(out, _describe(store, settings, contract, table) | began_with, resume=resume):
         say(f"{out}: is finished already")
         return
     _say_what_is_read(plan)
