@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hemometric.ecg import Sex
+from hemometric.ecg import Ecg, Sex
 
 OLDEST_YEARS = 120.0
 
@@ -36,11 +36,18 @@ class Dataset:
         name: As on the command line ("ptb-xl").
         root: Its folder.
         lookup: From the path of a record to its facts; can be sent to another process.
+        tables: Files that say who the patients are; a store remembers their hashes.
+        mend: From the path of a record and what was read of it to what is right, where files of the archive are known
+            to be wrong; None where none are. It is sent to other processes, so it must be small.
+        repairs: What `mend` does to waveforms, one sentence, for the provenance of a store.
     """
 
     name: str
     root: Path
     lookup: Callable[[Path], Facts]
+    tables: tuple[Path, ...] = ()
+    mend: Callable[[Path, Ecg], Ecg] | None = None
+    repairs: str | None = None
 
     def facts(self, record: Path) -> Facts:
         """Return what the archive says about the record at `record`; everything None where it says nothing."""

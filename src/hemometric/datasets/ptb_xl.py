@@ -50,7 +50,7 @@ def open_at(root: Path) -> Dataset:
         facts = _read_row(row)
         names = (row[column].rpartition("/")[2] for column in ("filename_lr", "filename_hr"))
         table |= {name: facts for name in names if name}
-    return Dataset(name=NAME, root=root, lookup=partial(find_facts, table))
+    return Dataset(name=NAME, root=root, lookup=partial(find_facts, table), tables=(path,))
 
 
 def find_facts(table: Mapping[str, Facts], record: Path) -> Facts:

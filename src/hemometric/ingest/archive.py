@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from hemometric.datasets import Dataset, Facts, Metadata, open_dataset, read_metadata
 from hemometric.deidentification import KEY, Deidentifier
+from hemometric.ecg import Ecg
 from hemometric.errors import ReadError, SettingsError
 from hemometric.formats import FORMATS, find_format, find_records, find_suffix, list_parts
 from hemometric.ingest.settings import IngestSettings
@@ -36,6 +37,7 @@ class Record:
             part. Unless the store is de-identified, `source` is the same.
         part: Which ECG of the file, where it may hold several.
         reject: Why it is not to be read at all, where that is known before.
+        mend: What its archive does to it after reading (`Dataset.mend`), or None.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Record:
     original: str
     part: str | None = None
     reject: Reject | None = None
+    mend: Callable[[Path, Ecg], Ecg] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ def find_archive(
     named = []
     for number, (path, dataset, files) in enumerate(found, start=1):
         records = tuple(record for file in files for record in _to_records(file, next(listed), parent=path.parent))
+        if dataset is not None and dataset.mend is not None:
+            records = tuple(replace(record, mend=dataset.mend) for record in records)
         prefix = f"source{number}"
         if deidentifier is not None:
             records = tuple(_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
@@ -158,18 +163,23 @@ def to_store_settings(
     archive: Archive, settings: IngestSettings, deidentifier: Deidentifier | None = None
 ) -> StoreSettings:
     """What decides the bytes of the store: no path, host, time, worker count or time limit."""
+
+    def digest_table(table: Path) -> str:
+        found = _digest(table.read_bytes())
+        return found if deidentifier is None else deidentifier.digest(found)
+
     sources = [
         {
             "name": source.name,
             "dataset": None if source.dataset is None else source.dataset.name,
+            "tables_sha256": [digest_table(table) for table in source.dataset.tables] if source.dataset else [],
+            "repairs": None if source.dataset is None else source.dataset.repairs,
             "n_records": len(source.records),
             "records_sha256": _digest("\n".join(record.source for record in source.records).encode()),
         }
         for source in archive.sources
     ]
-    metadata = None if settings.metadata is None else _digest(Path(settings.metadata).read_bytes())
-    if metadata is not None and deidentifier is not None:
-        metadata = deidentifier.digest(metadata)
+    metadata = None if settings.metadata is None else digest_table(Path(settings.metadata))
     return StoreSettings(
         sampling_rate_hz=settings.sampling_rate_hz,
         n_samples=settings.n_samples,

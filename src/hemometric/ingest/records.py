@@ -56,6 +56,7 @@ class Reading:
     Attributes:
         record_name: As the file gives it; "" where it could not be read.
         header: What the file says about patient and time.
+        repaired: Whether its archive is known to state a wrong gain for it, and the samples were scaled.
         n_samples: Of the whole record, per lead.
         sampling_rate_hz: Of the record.
         microvolts: Shape (n_accepted, n_leads, n_samples), int16.
@@ -67,6 +68,7 @@ class Reading:
 
     record_name: str
     header: Facts
+    repaired: bool
     n_samples: int
     sampling_rate_hz: float
     microvolts: Microvolts
@@ -116,7 +118,8 @@ def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
         StoreError: The system lacks something that no file is to blame for, such as space for temporary files.
     """
     try:
-        ecg = _read(record)
+        as_read = _read(record)
+        ecg = as_read if record.mend is None else record.mend(record.path, as_read)
     except (ReadError, EcgError) as error:
         reason = error.reason if isinstance(error, ReadError) else str(error)
         return _refused(Reject(record.source, error.code, LEFT_OUT if reticent else reason))
@@ -138,7 +141,7 @@ def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
             rejects.append(Reject(f"{record.source}#{number}", error.code, str(error)))
     if not accepted:
         return _refused(_sum_up(record, ecg, rejects, cut=cut))
-    return _accepted(ecg, accepted, rejects)
+    return _accepted(ecg, accepted, rejects, repaired=ecg.waveform is not as_read.waveform)
 
 
 def _read(record: Record) -> Ecg:
@@ -226,6 +229,7 @@ def _refused(reject: Reject) -> Reading:
     return Reading(
         record_name="",
         header=Facts(),
+        repaired=False,
         n_samples=0,
         sampling_rate_hz=0.0,
         microvolts=np.zeros((0, 0, 0), dtype=np.int16),
@@ -236,7 +240,9 @@ def _refused(reject: Reject) -> Reading:
     )
 
 
-def _accepted(ecg: Ecg, accepted: list[tuple[int, Microvolts, list[bool]]], rejects: list[Reject]) -> Reading:
+def _accepted(
+    ecg: Ecg, accepted: list[tuple[int, Microvolts, list[bool]]], rejects: list[Reject], *, repaired: bool
+) -> Reading:
     numbers, microvolts, flags = zip(*accepted, strict=True)
     stacked = np.stack(microvolts)
     return Reading(
@@ -248,6 +254,7 @@ def _accepted(ecg: Ecg, accepted: list[tuple[int, Microvolts, list[bool]]], reje
             acquired_at=ecg.acquired_at,
             notes=ecg.notes,
         ),
+        repaired=repaired,
         n_samples=ecg.n_samples,
         sampling_rate_hz=ecg.sampling_rate_hz,
         microvolts=stacked,

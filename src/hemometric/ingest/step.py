@@ -23,6 +23,9 @@ from hemometric.store.manifest import read_manifest
 from hemometric.store.shards import Microvolts
 from hemometric.waveform import FLAG_CODES
 
+ROW_FLAGS = (*FLAG_CODES, "repaired")
+"""Of each ECG: what `hemometric.waveform.assess` found, and whether a gain that is known to be wrong was repaired."""
+
 _NOT_THERE = {"missing", "unreadable", "broken-link"}
 """Reasons that many records have at once where a drive is unmounted."""
 
@@ -180,7 +183,7 @@ def _describe(work: _Work, number: int, reading: Reading) -> list[dict[str, Any]
         }
         if work.deidentifier is not None:
             row |= _deidentify(row, work.deidentifier)
-        row |= {flag_column(code): bool(flag) for code, flag in zip(FLAG_CODES, flags, strict=True)}
+        row |= {flag_column(code): bool(flag) for code, flag in zip(ROW_FLAGS, (*flags, reading.repaired), strict=True)}
         rows.append(row)
     return rows
 
@@ -218,7 +221,7 @@ class _OpenShard:
 
     def take(self) -> tuple[Microvolts, pa.Table]:
         rows, self._rows = self._rows, []
-        return self._microvolts[: len(rows)], pa.Table.from_pylist(rows, schema=ecgs_schema(FLAG_CODES))
+        return self._microvolts[: len(rows)], pa.Table.from_pylist(rows, schema=ecgs_schema(ROW_FLAGS))
 
 
 def _nothing_accepted(out: Path, rejects: list[Reject]) -> StoreError:

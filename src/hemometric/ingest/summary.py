@@ -28,6 +28,7 @@ class IngestSummary:
         n_patients: Known patients.
         n_patients_unknown: Accepted records of which no patient is known; each is a patient of its own.
         n_copied: ECGs whose very samples are also there under another patient.
+        n_repaired: ECGs of which an archive is known to state a wrong gain, which was set right.
     """
 
     out: Path
@@ -41,6 +42,7 @@ class IngestSummary:
     n_patients: int
     n_patients_unknown: int
     n_copied: int
+    n_repaired: int = 0
 
     def text(self) -> str:
         """The account in lines, for people."""
@@ -53,6 +55,11 @@ class IngestSummary:
         if self.n_rejected_windows:
             windows = _list(self.window_reasons)
             lines.append(f"left out: {self.n_rejected_windows:,} windows of accepted records ({windows})")
+        if self.n_repaired:
+            lines.append(
+                f"repaired: {self.n_repaired:,} ECGs of which the archive is known to state a wrong gain "
+                "(flag_repaired; manifest.json says how)"
+            )
         if self.n_patients_unknown:
             lines.append(
                 f"warning: no patient is known for {self.n_patients_unknown:,} records; each counts as a patient of "
@@ -90,6 +97,7 @@ def summarise(path: Path, *, n_records: int) -> IngestSummary:
         n_patients=pc.count_distinct(ecgs.filter(ecgs["patient_id_known"])["patient_id"]).as_py(),
         n_patients_unknown=pc.count_distinct(unknown["record"]).as_py(),
         n_copied=_count_copies(ecgs),
+        n_repaired=_count_repaired(ecgs),
     )
 
 
@@ -105,6 +113,10 @@ def _count_copies(ecgs: pa.Table) -> int:
     owners = ecgs.group_by("content_hash").aggregate([("patient_id", "count_distinct"), ("ecg_id", "count")])
     shared = owners.filter(pc.greater(owners["patient_id_count_distinct"], 1))
     return int(pc.sum(shared["ecg_id_count"]).as_py() or 0)
+
+
+def _count_repaired(ecgs: pa.Table) -> int:
+    return int(pc.sum(ecgs["flag_repaired"]).as_py() or 0) if "flag_repaired" in ecgs.column_names else 0
 
 
 def _list(counts: Mapping[str, int]) -> str:
