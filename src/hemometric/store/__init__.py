@@ -1,5 +1,7 @@
 """The store: a directory of int16 shards with one table row per ECG, and the split that every run uses."""
 
+from hemometric.store.beginning import StoreSettings
+from hemometric.store.changing import mend
 from hemometric.store.manifest import INCOMING, MANIFEST, SCHEMA_VERSION, Manifest
 from hemometric.store.reading import Store
 from hemometric.store.shards import content_hashes, to_microvolts
@@ -24,7 +26,7 @@ from hemometric.store.tables import (
     write_store_table,
 )
 from hemometric.store.verification import verify
-from hemometric.store.writer import StoreSettings, StoreWriter
+from hemometric.store.writer import StoreWriter
 
 __all__ = [
     "ECGS_SCHEMA",
@@ -46,6 +48,7 @@ __all__ = [
     "describe_rule",
     "ecgs_schema",
     "flag_column",
+    "mend",
     "split_as_table",
     "split_by_hash",
     "split_by_site",

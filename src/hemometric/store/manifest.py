@@ -14,6 +14,10 @@ SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 INCOMING = ".incoming"
 """Directory of a store that is being written: temporary files and the journal of its shards; gone once complete."""
+CHANGE = ".change"
+"""Directory of a complete store that is being changed: new files that do not count yet, and the plan."""
+PLAN = "plan.json"
+"""In `CHANGE`: says that all new files are there and where they go. From then on the change is only to be finished."""
 
 
 class Manifest(BaseModel):
@@ -66,13 +70,19 @@ def read_manifest(store: Path) -> Manifest:
     """Read the manifest of a store, complete or not.
 
     Raises:
-        StoreError: There is no store, it is of another schema version, or its manifest is not readable.
+        StoreError: There is no store, it is of another schema version, its manifest is not readable, or a change of
+            the store is half in place.
     """
     path = store / MANIFEST
     if not store.is_dir():
         raise StoreError(f"{store}: no such directory; make a store with `hemometric ingest` or `hemometric simulate`")
     if not path.is_file():
         raise StoreError(f"{store}: not a hemometric store (it has no {MANIFEST})")
+    if (store / CHANGE / PLAN).exists():
+        raise StoreError(
+            f"{store}: a change is half in place; if no process is at it, it was interrupted: finish it with "
+            f"hemometric mend {store}"
+        )
     try:
         found = json.loads(path.read_bytes())
         version = found.get("schema_version")
@@ -91,13 +101,17 @@ def read_manifest(store: Path) -> Manifest:
         raise StoreError(f"{path}: {where}: {first['msg']}; restore it or make the store anew") from error
 
 
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`."""
+    return (json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
 def write_manifest(store: Path, manifest: Manifest) -> None:
     """Replace the manifest in one step.
 
     Raises:
         StoreError: The store cannot be written.
     """
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     aside = store / INCOMING / MANIFEST if (store / INCOMING).is_dir() else store / f".{MANIFEST}"
-    write_aside(aside, [text.encode()])
+    write_aside(aside, [encode_manifest(manifest)])
     publish(aside, store / MANIFEST)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemometric.errors import StoreError
-from hemometric.store.durable import cannot_write, digest, publish, write_aside
-from hemometric.store.manifest import read_manifest, write_manifest
+from hemometric.store.changing import changing
+from hemometric.store.manifest import read_manifest
 
 ECGS_SCHEMA = pa.schema(
     [
@@ -206,10 +206,7 @@ def write_store_table(store: Path, name: str, table: pa.Table) -> None:
 
 
 def write_store_files(store: Path, pieces: Mapping[str, bytes], *, without: Sequence[str] = ()) -> None:
-    """Add files to a complete store, or replace them, and note their hashes in the manifest at last.
-
-    Each file is there as a whole or not at all. Where this is interrupted between two of them, `verify` names those
-    that the manifest does not know yet; doing the same again mends it.
+    """Add files to a complete store, or replace them, with their hashes in the manifest: all together or not at all.
 
     Args:
         store: The store's directory.
@@ -217,18 +214,12 @@ def write_store_files(store: Path, pieces: Mapping[str, bytes], *, without: Sequ
         without: Names of files that are taken away, whether they are there or not.
 
     Raises:
-        StoreError: The store cannot be written.
+        StoreError: The store cannot be written, or another process is writing it.
     """
-    manifest = read_manifest(store)
-    for name, encoded in pieces.items():
-        write_aside(store / f".{name}", [encoded])
-    for name in pieces:
-        publish(store / f".{name}", store / name)
-    for name in without:
-        try:
-            (store / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(store / name, error) from error
-    kept = {name: found for name, found in manifest.files.items() if name not in without}
-    files = {**kept, **{name: digest([encoded]) for name, encoded in pieces.items()}}
-    write_manifest(store, manifest.model_copy(update={"files": dict(sorted(files.items()))}))
+    with changing(store, doing="writing tables") as change:
+        manifest = read_manifest(store)
+        for name, encoded in pieces.items():
+            change.put(name, [encoded])
+        for name in without:
+            change.remove(name)
+        change.commit(manifest)

@@ -6,83 +6,29 @@ go on, what was rejected until then, the hashes); it is gone once the store is c
 """
 
 import contextlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
 import pyarrow as pa
 
 from hemometric.errors import StoreError
+from hemometric.store.beginning import StoreSettings, check_same, is_begun
 from hemometric.store.durable import Piece, cannot_write, digest, publish, sync_directory, write_aside
-from hemometric.store.locking import take_lock
+from hemometric.store.journals import Journal, journal_path, read_journals
+from hemometric.store.locking import LOCK, locked, take_lock
 from hemometric.store.manifest import INCOMING, MANIFEST, Manifest, read_manifest, write_manifest
 from hemometric.store.reading import shard_path, table_path
-from hemometric.store.shards import Microvolts, encode_shard, find_shard
+from hemometric.store.shards import Microvolts, encode_shard
 from hemometric.store.tables import (
     LABELS_SCHEMA,
     TRUTH_SCHEMA,
     Reject,
     check_ecgs_schema,
-    count_rows,
     encode_rejects,
     encode_table,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """What decides the bytes of a store; a resumed run must bring the same.
-
-    Attributes:
-        sampling_rate_hz: Of every ECG.
-        n_samples: Per lead, of every ECG.
-        stored_leads: `INDEPENDENT_LEADS` or `LEADS`.
-        simulated: Whether the ECGs come from the virtual cohort.
-        provenance: JSON: settings, versions, sources. No time, host, path or worker count.
-    """
-
-    sampling_rate_hz: float
-    n_samples: int
-    stored_leads: tuple[str, ...]
-    simulated: bool
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_manifest(self) -> Manifest:
-        """The manifest of a store with these settings that is not complete."""
-        return Manifest(
-            sampling_rate_hz=self.sampling_rate_hz,
-            n_samples=self.n_samples,
-            stored_leads=self.stored_leads,
-            simulated=self.simulated,
-            provenance=json.loads(json.dumps(self.provenance)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Journal:
-    """What is kept of a finished shard until the store is complete."""
-
-    n_rows: int
-    shard_hash: str
-    table_hash: str
-    cursor: dict[str, Any]
-    rejects: tuple[Reject, ...]
-
-    def encode(self) -> bytes:
-        rejects = [[reject.source, reject.reason_code, reject.detail] for reject in self.rejects]
-        content = [self.n_rows, self.shard_hash, self.table_hash, self.cursor, rejects]
-        return json.dumps(content).encode()
-
-    @classmethod
-    def decode(cls, path: Path) -> "_Journal":
-        try:
-            n_rows, shard_hash, table_hash, cursor, rejects = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: the store cannot go on ({error}); remove the store and start anew") from error
-        return cls(n_rows, shard_hash, table_hash, cursor, tuple(Reject(*reject) for reject in rejects))
 
 
 class StoreWriter:
@@ -95,7 +41,7 @@ class StoreWriter:
         finished: True where the store is complete: there is nothing to be written.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, *, journals: list[_Journal], finished: bool) -> None:
+    def __init__(self, path: Path, manifest: Manifest, *, journals: list[Journal], finished: bool) -> None:
         self.path = path
         self.finished = finished
         self._manifest = manifest
@@ -117,18 +63,18 @@ class StoreWriter:
         """
         path = Path(path)
         manifest = settings.to_manifest()
-        if not _is_begun(path):
+        if not is_begun(path):
             return cls(path, manifest, journals=[], finished=False)
         there = read_manifest(path)
         if not resume:
             state = "is already a complete store" if there.complete else "is a store that was interrupted"
             advice = "choose another --out" if there.complete else "go on with --resume, or choose another --out"
             raise StoreError(f"{path}: {state}; {advice}")
-        _check_same(path, there, manifest)
+        check_same(path, there, manifest)
         writer = cls(path, manifest, journals=[], finished=there.complete)
         if there.complete:
             writer._manifest = there
-            shutil.rmtree(path / INCOMING, ignore_errors=True)
+            _tidy_up(path)
             return writer
         writer._take_lock()
         try:
@@ -136,7 +82,7 @@ class StoreWriter:
                 shutil.rmtree(path / INCOMING, ignore_errors=True)
                 raise StoreError(f"{path}: another process has just finished this store; nothing is left to be done")
             writer._make_folders()
-            writer._journals = _read_journals(path)
+            writer._journals = read_journals(path)
         except StoreError:
             writer.close()
             raise
@@ -184,7 +130,7 @@ class StoreWriter:
         self._check(waveforms, ecgs)
         number = self.n_shards
         shard, table = encode_shard(waveforms), encode_table(ecgs)
-        journal = _Journal(
+        journal = Journal(
             n_rows=len(waveforms),
             shard_hash=digest(shard),
             table_hash=digest([table]),
@@ -194,7 +140,7 @@ class StoreWriter:
         try:
             self._begin()
             self._put(shard_path(self.path, number), shard)
-            self._put(_journal_path(self.path, number), [journal.encode()])
+            self._put(journal_path(self.path, number), [journal.encode()])
             self._put(table_path(self.path, number), [table])
         except StoreError:
             self._tidy(number)
@@ -207,6 +153,7 @@ class StoreWriter:
         labels: pa.Table | None = None,
         truth: pa.Table | None = None,
         card: str | None = None,
+        others: Mapping[str, bytes] | None = None,
         rejects: Sequence[Reject] = (),
     ) -> None:
         """Complete the store: tables, `rejects.csv`, and at last the manifest with all hashes.
@@ -215,6 +162,7 @@ class StoreWriter:
             labels: Catheter values (`LABELS_SCHEMA`).
             truth: Every visit's values (`TRUTH_SCHEMA`), of a simulated store.
             card: Markdown that says what the store is, for people.
+            others: Further files by name.
             rejects: What was rejected since the last shard.
 
         Raises:
@@ -235,6 +183,7 @@ class StoreWriter:
                 pieces[name] = encode_table(table.cast(schema))
         if card is not None:
             pieces["card.md"] = card.encode()
+        pieces |= others or {}
         for name, encoded in pieces.items():
             self._put(self.path / name, [encoded])
         files = {name: digest([encoded]) for name, encoded in pieces.items()}
@@ -252,6 +201,8 @@ class StoreWriter:
     def close(self) -> None:
         """Let another process go on with the store."""
         if self._lock is not None:
+            with contextlib.suppress(OSError):  # a disk that turned read-only; what is left behind is no lock
+                (self.path / LOCK).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -295,7 +246,8 @@ class StoreWriter:
             (self.path / INCOMING).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        self._lock = take_lock(self.path / INCOMING / "lock", what=str(self.path))
+        doing = str(self._manifest.provenance.get("made_by", ""))
+        self._lock = take_lock(self.path / LOCK, what=str(self.path), doing=doing)
 
     def _put(self, path: Path, pieces: Sequence[Piece]) -> None:
         aside = self.path / INCOMING / f"{path.name}.part"
@@ -315,67 +267,9 @@ class StoreWriter:
             self.close()
 
 
-def _is_begun(path: Path) -> bool:
-    """Whether there is a store, complete or not; False where there is nothing, or what a kill left before it began.
-
-    Raises:
-        StoreError: There is something else.
-    """
-    if not path.exists():
-        return False
-    if not path.is_dir():
-        raise StoreError(f"{path}: is a file; choose another --out")
-    names = {entry.name for entry in path.iterdir()}
-    if MANIFEST in names:
-        return True
-    if names <= {INCOMING}:
-        return False
-    raise StoreError(f"{path}: exists and is not a hemometric store; choose another --out")
-
-
-def _check_same(path: Path, there: Manifest, wanted: Manifest) -> None:
-    before, now = _flatten(_fixed(there)), _flatten(_fixed(wanted))
-    differing = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    told = [name for name in differing if not name.endswith("_sha256")] or differing
-    if told:
-        changes = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in told)
-        raise StoreError(f"{path}: begun with other settings: {changes}; use the same again, or choose another --out")
-
-
-def _fixed(manifest: Manifest) -> dict[str, Any]:
-    return manifest.model_dump(mode="json", exclude={"complete", "n_ecgs", "files"})
-
-
-def _flatten(value: object, name: str = "") -> dict[str, object]:
-    """Nested settings as one level of dotted names, without the word "provenance" and "settings" in front."""
-    if isinstance(value, Mapping):
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
-        items = [(str(key), inner) for key, inner in enumerate(value)]
-    else:
-        return {name.removeprefix("provenance.").removeprefix("settings."): value}
-    flat: dict[str, object] = {}
-    for key, inner in items:
-        flat |= _flatten(inner, f"{name}.{key}" if name else key)
-    return flat
-
-
-def _journal_path(store: Path, number: int) -> Path:
-    return store / INCOMING / "journal" / f"{number:05d}.json"
-
-
-def _read_journals(store: Path) -> list[_Journal]:
-    """Find the finished shards: those that have a table.
-
-    Raises:
-        StoreError: A finished shard does not fit its journal.
-    """
-    journals: list[_Journal] = []
-    while table_path(store, len(journals)).exists():
-        number = len(journals)
-        journal = _Journal.decode(_journal_path(store, number))
-        n_rows = {find_shard(shard_path(store, number)).shape[0], count_rows(table_path(store, number))}
-        if n_rows != {journal.n_rows}:
-            raise StoreError(f"{shard_path(store, number)}: not as it was written; remove the store and start anew")
-        journals.append(journal)
-    return journals
+def _tidy_up(path: Path) -> None:
+    """Remove what a kill left of the writing of a store that is complete, unless somebody is changing the store."""
+    if not ((path / INCOMING).exists() or (path / LOCK).exists()):
+        return
+    with contextlib.suppress(StoreError), locked(path / LOCK, what=str(path)):
+        shutil.rmtree(path / INCOMING, ignore_errors=True)
