@@ -73,6 +73,10 @@ def ingest(
     seconds_per_file: Annotated[
         float, typer.Option(min=0.1, max=86_400, help="A file that takes longer is rejected by name.")
     ] = 60.0,
+    catheter_unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WRITTEN=MEANT", help="What a unit of an archive's catheter values is: cmH2O=mmHg."),
+    ] = None,
     resume: ResumeOption = False,
     deidentify: Annotated[
         Path | None,
@@ -93,6 +97,7 @@ def ingest(
         workers=workers or os.cpu_count() or 1,
         pad=pad,
         seconds_per_file=seconds_per_file,
+        catheter_units=tuple(catheter_unit or ()),
         resume=resume,
         deidentify=deidentify,
     )

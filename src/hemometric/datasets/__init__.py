@@ -5,7 +5,7 @@
 """
 
 from hemometric.datasets.archives import DATASETS, open_dataset
-from hemometric.datasets.facts import Dataset, Facts
+from hemometric.datasets.facts import CatheterValue, Dataset, Facts
 from hemometric.datasets.metadata import Metadata, read_metadata
 
-__all__ = ["DATASETS", "Dataset", "Facts", "Metadata", "open_dataset", "read_metadata"]
+__all__ = ["DATASETS", "CatheterValue", "Dataset", "Facts", "Metadata", "open_dataset", "read_metadata"]

@@ -28,6 +28,27 @@ class Facts:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatheterValue:
+    """A catheter value of a target that we know, as an archive writes it beside a record; nothing is converted.
+
+    Attributes:
+        target: Name of the target ("mpcwp").
+        text: The value as written ("4,91").
+        value: The number that `text` says, or None where it says none.
+        unit: As written ("l/min"), "" where none is.
+        measured_at: ISO 8601, a date or a date with time, by the clock of the ECGs; None where unknown.
+        method: How it was measured, or the name of the field.
+    """
+
+    target: str
+    text: str
+    value: float | None
+    unit: str
+    measured_at: str | None
+    method: str
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A public archive that lies at some place.
@@ -40,6 +61,9 @@ class Dataset:
         mend: From the path of a record and what was read of it to what is right, where files of the archive are known
             to be wrong; None where none are. It is sent to other processes, so it must be small.
         repairs: What `mend` does to waveforms, one sentence, for the provenance of a store.
+        labels: From the path of a record to the catheter values that come with it; None where the archive has none. It
+            raises `ReadError` where what holds them is damaged.
+        remark: What whoever uses the values has to know, one sentence; "" where there is nothing.
     """
 
     name: str
@@ -48,6 +72,8 @@ class Dataset:
     tables: tuple[Path, ...] = ()
     mend: Callable[[Path, Ecg], Ecg] | None = None
     repairs: str | None = None
+    labels: Callable[[Path], tuple[CatheterValue, ...]] | None = None
+    remark: str = ""
 
     def facts(self, record: Path) -> Facts:
         """Return what the archive says about the record at `record`; everything None where it says nothing."""

@@ -1,4 +1,10 @@
-"""PTB Diagnostic ECG Database (Bousseljot et al. 1995, PhysioNet ptbdb 1.0.0): a folder is a patient."""
+"""PTB Diagnostic ECG Database (Bousseljot et al. 1995, PhysioNet ptbdb 1.0.0): a folder is a patient.
+
+Lead order: i, ii, iii, avr, avl, avf, v1-v6 in .dat, then vx, vy, vz in .xyz, which are not read and may be missing;
+leads are chosen by name. Units: 2000 steps per mV at 1000 Hz, no gain is repaired. Patients: "ptbdb:patient001".
+Labels: mpcwp, mpap and co at rest, from the header (`hemometric.datasets.ptbdb_hemodynamics`); pressures are written in
+cmH2O, flow in l/min (docs/decisions/0015-ptbdb-units.md). Splits: none is published.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hemometric.datasets.facts import Dataset, Facts
+from hemometric.datasets.ptbdb_hemodynamics import find_values
 from hemometric.errors import ReadError
 from hemometric.formats.wfdb_header import parse_day, read_header
 
@@ -14,6 +21,10 @@ EXPECTED = "folders patient001, patient002, ..., or a RECORDS file that names th
 
 _PATIENT = re.compile(r"patient\d{3}")
 _RECORD = re.compile(r"s\d{4}[a-z_]re")
+_REMARK = (
+    "ptbdb writes catheter pressures in cmH2O although they look like mmHg; they are taken as written unless "
+    "--catheter-unit cmH2O=mmHg says otherwise (docs/datasets/ptbdb.md)"
+)
 _DAY = re.compile(r"ECG date:\s*(\S+)", re.IGNORECASE)
 
 
@@ -33,7 +44,8 @@ def open_at(root: Path) -> Dataset:
     The patient is "ptbdb:patient001" by the folder of the record or, where the files were moved, by the RECORDS file;
     unknown where neither is there. The day is that of the "ECG date" in the header (day first).
     """
-    return Dataset(name=NAME, root=root, lookup=partial(find_facts, _read_records(root)))
+    lookup = partial(find_facts, _read_records(root))
+    return Dataset(name=NAME, root=root, lookup=lookup, labels=find_values, remark=_REMARK)
 
 
 def find_facts(patients: Mapping[str, str], record: Path) -> Facts:

@@ -96,6 +96,12 @@ class Archive:
             known = known if told is None else [told, *known]
         return merge_facts(known)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever uses the catheter values of the archives has to know, a sentence each."""
+        found = [source.dataset.remark for source in self.sources if source.dataset is not None]
+        return tuple(dict.fromkeys(remark for remark in found if remark))
+
     def find_lost_folder(self) -> Path | None:
         """A SOURCE that is an empty folder or none at all by now, as when its drive is unmounted; else None."""
         folders = (source.folder for source in self.sources)
@@ -194,6 +200,7 @@ def to_store_settings(
                 "shard_size": settings.shard_size,
                 "duration_s": settings.duration_s,
                 "pad": settings.pad,
+                **({"catheter_units": settings.units_meant} if settings.catheter_units else {}),
             },
             "sources": sources,
             "versions": {package: _version(package) for package in _DECIDING_PACKAGES},

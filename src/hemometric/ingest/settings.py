@@ -6,6 +6,7 @@ from pathlib import Path
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS
 from hemometric.errors import SettingsError
 from hemometric.formats import FORMATS
+from hemometric.labels.archive_values import parse_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class IngestSettings:
             ends or hangs its reader ends or hangs the run.
         seconds_per_file: A record that takes longer is rejected.
         resume: Go on with a store that was interrupted.
+        catheter_units: Such as "cmH2O=mmHg": catheter values that an archive writes in cmH2O are in truth in mmHg.
         deidentify: A file with a secret: ids, names and dates are replaced (`hemometric.deidentification`).
     """
 
@@ -39,6 +41,7 @@ class IngestSettings:
     workers: int = 1
     seconds_per_file: float = 60.0
     resume: bool = False
+    catheter_units: tuple[str, ...] = ()
     deidentify: Path | None = None
 
     def __post_init__(self) -> None:
@@ -59,6 +62,12 @@ class IngestSettings:
         wrong = [f"{name} is {getattr(self, name)!r}, expected {rule}" for name, fine, rule in rules if not fine]
         if wrong:
             raise SettingsError("; ".join(wrong))
+        parse_units(self.catheter_units)
+
+    @property
+    def units_meant(self) -> dict[str, str]:
+        """Unit as an archive writes it -> the unit in which such catheter values are in truth."""
+        return parse_units(self.catheter_units)
 
     @property
     def n_samples(self) -> int:

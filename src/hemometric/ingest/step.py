@@ -14,12 +14,14 @@ from hemometric.deidentification import Deidentifier, check_secret, read_secret
 from hemometric.errors import SettingsError, StoreError
 from hemometric.ingest.archive import Archive, find_archive, limits_of, to_store_settings
 from hemometric.ingest.discretion import discreet
+from hemometric.ingest.labels import collect_labels
 from hemometric.ingest.records import Cut, Reading, read_records
 from hemometric.ingest.settings import IngestSettings
 from hemometric.ingest.summary import IngestSummary, summarise
 from hemometric.progress import say, track
 from hemometric.store import MANIFEST, Reject, StoreWriter, ecgs_schema, flag_column
 from hemometric.store.manifest import read_manifest
+from hemometric.store.reading import table_path
 from hemometric.store.shards import Microvolts
 from hemometric.waveform import FLAG_CODES
 
@@ -68,7 +70,8 @@ def ingest(sources: Sequence[str | Path], *, out: str | Path, settings: IngestSe
             raise
         finally:
             writer.close()
-        return summarise(writer.path, n_records=len(work.archive.records))
+        remarks = () if settings.catheter_units else work.archive.remarks
+        return summarise(writer.path, n_records=len(work.archive.records), remarks=remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,13 @@ def _fill(writer: StoreWriter, work: _Work) -> None:
         rejects = []
     if not writer.n_shards:
         raise _nothing_accepted(writer.path, rejects)
-    writer.finish(rejects=rejects)
+    brought = collect_labels(
+        work.archive,
+        shards=[table_path(writer.path, number) for number in range(writer.n_shards)],
+        units=work.settings.units_meant,
+        deidentifier=work.deidentifier,
+    )
+    writer.finish(labels=brought.labels, others=brought.files, rejects=rejects)
 
 
 def _read(work: _Work, *, first: int, n_rejected: int) -> Generator[tuple[int, Reading], None, None]:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hemometric.labels.reject_file import read_label_rejects
 from hemometric.store import Reject, Store
 from hemometric.store.tables import decode_rejects
 
@@ -29,6 +30,10 @@ class IngestSummary:
         n_patients_unknown: Accepted records of which no patient is known; each is a patient of its own.
         n_copied: ECGs whose very samples are also there under another patient.
         n_repaired: ECGs of which an archive is known to state a wrong gain, which was set right.
+        n_labels: Catheter values of the store by target.
+        n_labels_patients: Patients among them.
+        label_reasons: Catheter values that are not used, by reason code.
+        remarks: What whoever uses the catheter values has to know, a sentence each.
     """
 
     out: Path
@@ -43,6 +48,10 @@ class IngestSummary:
     n_patients_unknown: int
     n_copied: int
     n_repaired: int = 0
+    n_labels: Mapping[str, int] = field(default_factory=dict)
+    n_labels_patients: int = 0
+    label_reasons: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The account in lines, for people."""
@@ -70,21 +79,34 @@ class IngestSummary:
                 f"warning: {self.n_copied:,} ECGs are exact copies under different patients, so they may fall into "
                 "different splits: leave one SOURCE out, or give both the same patient with --metadata"
             )
+        if self.n_labels:
+            lines.append(
+                f"catheter values: {sum(self.n_labels.values()):,} of {self.n_labels_patients:,} patients "
+                f"({_list(self.n_labels)}); join them to the ECGs with hemometric link {self.out}"
+            )
+            lines += [f"warning: {remark}" for remark in self.remarks]
+        if self.label_reasons:
+            n_rejected = sum(self.label_reasons.values())
+            lines.append(
+                f"catheter values not used: {n_rejected:,} ({_list(self.label_reasons)}); see label_rejects.csv"
+            )
         return "\n".join(lines)
 
 
-def summarise(path: Path, *, n_records: int) -> IngestSummary:
-    """Count what is in a complete store and in its `rejects.csv`.
+def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> IngestSummary:
+    """Count what is in a complete store, in its `rejects.csv` and its `label_rejects.csv`.
 
     Args:
         path: The store.
         n_records: Files that were found.
+        remarks: What whoever uses the catheter values has to know.
     """
     store = Store.open(path)
     ecgs = store.ecgs.append_column("record", pc.replace_substring_regex(store.ecgs["source"], r"#\d+$", ""))
     accepted = pc.unique(ecgs["record"])
     rejected, failed = _sort_rejects(decode_rejects(path / "rejects.csv"), accepted)
     unknown = ecgs.filter(pc.invert(ecgs["patient_id_known"]))
+    labels = store.labels()
     return IngestSummary(
         out=path,
         n_records=n_records,
@@ -98,6 +120,10 @@ def summarise(path: Path, *, n_records: int) -> IngestSummary:
         n_patients_unknown=pc.count_distinct(unknown["record"]).as_py(),
         n_copied=_count_copies(ecgs),
         n_repaired=_count_repaired(ecgs),
+        n_labels={} if labels is None else Counter(labels["target"].to_pylist()),
+        n_labels_patients=0 if labels is None else pc.count_distinct(labels["patient_id"]).as_py(),
+        label_reasons=Counter(reject.reason_code for reject in read_label_rejects(path)),
+        remarks=remarks,
     )
 
 

@@ -13,6 +13,7 @@ from hemometric.errors import LabelError
 from hemometric.labels.layout import Layout
 from hemometric.labels.moments import Moment, parse_moment, parse_moment_as
 from hemometric.labels.units import find_unit
+from hemometric.labels.values import CatheterTable, LabelReject, explain_implausible, label_row
 from hemometric.settings import suggest
 from hemometric.store import LABELS_SCHEMA
 from hemometric.targets import Target, known_targets
@@ -20,50 +21,6 @@ from hemometric.targets import Target, known_targets
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
 _SEPARATORS = (",", ";", "\t")
 _SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class LabelReject:
-    """A value that was written and is not used.
-
-    Attributes:
-        line: Of the file, the header being line 1.
-        patient_id: As written.
-        measured_at: As written.
-        target: Name of the target, or what stands for it.
-        value: As written.
-        unit: As written.
-        reason_code: "no-patient", "no-time" or "implausible".
-        detail: One sentence.
-    """
-
-    line: int
-    patient_id: str
-    measured_at: str
-    target: str
-    value: str
-    unit: str
-    reason_code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class CatheterTable:
-    """What was read.
-
-    Attributes:
-        labels: The values that can be used, `LABELS_SCHEMA`, in the order of the file.
-        n_read: Values that were looked at: rows of a long table, cells of a wide one.
-        n_patients: Patients among them.
-        dropped: Those that were left out, by reason: as in `LabelReject`, and "no-value" and "other-target".
-        rejects: Those of them that hold a value of a target.
-    """
-
-    labels: pa.Table
-    n_read: int
-    n_patients: int
-    dropped: Mapping[str, int]
-    rejects: tuple[LabelReject, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,21 +148,17 @@ def _to_label(
     moment = _parse_time(cell.measured_at, layout.date_formats, header=layout.header("measured_at"))
     original = _parse_value(cell.value, decimal_comma=layout.decimal_comma)
     unit, factor = find_unit(cell.unit or layout.units.get(target.name, ""), target)
-    value = original * factor
-    label: dict[str, object] = {
-        "patient_id": cell.patient_id,
-        "measured_at": moment.text(),
-        "time_known": moment.time_known,
-        "target": target.name,
-        "value": value,
-        "value_original": original,
-        "unit_original": unit,
-        "method": cell.method or None,
-    }
-    if target.low <= value <= target.high:
-        return label, None
-    detail = f"{value:.6g} {target.unit} is outside {target.low:g} to {target.high:g}"
-    return label, cell.reject("implausible", detail)
+    label = label_row(
+        patient_id=cell.patient_id,
+        moment=moment,
+        target=target,
+        original=original,
+        unit=unit,
+        factor=factor,
+        method=cell.method,
+    )
+    detail = explain_implausible(original * factor, target)
+    return label, None if detail is None else cell.reject("implausible", detail)
 
 
 def _find(name: str, text: str, targets: Mapping[str, Target]) -> Target:

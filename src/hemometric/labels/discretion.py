@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from hemometric.deidentification import Deidentifier
 from hemometric.errors import LabelError
-from hemometric.labels.catheter_csv import CatheterTable, LabelReject
+from hemometric.labels.values import CatheterTable, LabelReject
 
 
 def hide_patients(table: CatheterTable, deidentifier: Deidentifier) -> CatheterTable:

@@ -1,10 +1,9 @@
 """STEP link: a table of catheter values and a store -> labels, links, and the account of what was lost on the way."""
 
-import csv
-import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,17 +13,19 @@ import pyarrow.compute as pc
 from hemometric.deidentification import Deidentifier, check_secret
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels.attrition import LinkSummary, ValueStep
-from hemometric.labels.catheter_csv import CatheterTable, LabelReject, read_catheter_csv
+from hemometric.labels.catheter_csv import read_catheter_csv
 from hemometric.labels.discretion import hide_error, hide_patients
 from hemometric.labels.layout import Layout
 from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
+from hemometric.labels.reject_file import LABEL_REJECTS, encode_label_rejects, read_label_rejects
+from hemometric.labels.values import CatheterTable
 from hemometric.store import Store, write_store_files
 from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
 from hemometric.store.durable import digest_file
 from hemometric.store.tables import encode_table
 from hemometric.targets import TARGETS, Target, add_targets
 
-ATTRITION, GAPS, LABEL_REJECTS = "attrition.json", "gaps.png", "label_rejects.csv"
+ATTRITION, GAPS = "attrition.json", "gaps.png"
 _STRANGERS_SHOWN = 3
 
 
@@ -74,7 +75,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
         table = _read_table(labels_csv, layout, known, deidentifier)
     labels = _stored_labels(store, known) if table is None else table.labels
     found = join(store.ecgs, labels, window_hours=window_hours, side=side)
-    earlier = _read_earlier(store, n_values=labels.num_rows) if table is None else {}
+    earlier = _read_earlier(store, labels) if table is None else {}
     summary = _sum_up(store, labels, found, table=table, earlier=earlier, how=(window_hours, side))
     if not found.links.num_rows:
         hints = ". ".join([summary.sentence(), *summary.remarks()])
@@ -84,7 +85,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
     if labels_csv is not None and table is not None and layout is not None:
         source = _describe_table(labels_csv, layout, deidentifier)
         pieces["labels.parquet"] = encode_table(labels)
-        pieces[LABEL_REJECTS] = _encode_rejects(table.rejects)
+        pieces[LABEL_REJECTS] = encode_label_rejects(table.rejects)
     pieces[ATTRITION] = summary.to_json(table=source)
     pieces[GAPS] = draw_gaps(found.links, targets=known, window_hours=window_hours, simulated=store.simulated)
     own = [target for target in known.values() if target.name not in TARGETS]
@@ -140,14 +141,24 @@ def _stored_labels(store: Store, known: Mapping[str, Target]) -> pa.Table:
     return labels
 
 
-def _read_earlier(store: Store, *, n_values: int) -> dict[str, Any]:
-    """What the last link knew of the table that these labels came from; empty where nothing is known."""
+def _read_earlier(store: Store, labels: pa.Table) -> dict[str, Any]:
+    """What the last link, or ingest, knew of where these labels came from; empty where nothing is known."""
+    if not (store.path / ATTRITION).exists():
+        return _account_of_ingest(store, labels)
     try:
         content: dict[str, Any] = json.loads((store.path / ATTRITION).read_bytes())
         usable = content["values"][1]["n_values"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
-    return content if usable == n_values else {}
+    return content if usable == labels.num_rows else {}
+
+
+def _account_of_ingest(store: Store, labels: pa.Table) -> dict[str, Any]:
+    """Values that came with an archive: those that can be used, and the rejects that ingest wrote."""
+    rejects = read_label_rejects(store.path)
+    patients = set(labels["patient_id"].to_pylist()) | {reject.patient_id for reject in rejects if reject.patient_id}
+    read = ValueStep("in the table", len(patients), labels.num_rows + len(rejects))
+    return {"dropped": Counter(reject.reason_code for reject in rejects), "values": [asdict(read)]}
 
 
 def _sum_up(
@@ -197,12 +208,3 @@ def _count_repeats(labels: pa.Table) -> tuple[int, int]:
     last = {row[:3]: row[3] for row in zip(*columns, strict=True)}
     n_differing = sum(last[row[:3]] != row[3] for row in zip(*columns, strict=True))
     return labels.num_rows - len(last), n_differing
-
-
-def _encode_rejects(rejects: Sequence[LabelReject]) -> bytes:
-    names = [one.name for one in fields(LabelReject)]
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(names)
-    rows.writerows([getattr(reject, name) for name in names] for reject in rejects)
-    return text.getvalue().encode()

@@ -57,5 +57,10 @@ def find_unit(text: str, target: Target) -> tuple[str, float]:
     raise ValueError(f"{stated} for {target.name}, {hint} one of {', '.join(factors)}; no unit is guessed")
 
 
+def same_unit(one: str, other: str) -> bool:
+    """Whether two texts name one unit; capitals, blanks and dots do not matter."""
+    return _simplify(one) == _simplify(other)
+
+
 def _simplify(text: str) -> str:
     return re.sub(r"\s", "", text.translate(_PLAIN)).casefold()
