@@ -58,6 +58,13 @@ def test_shuffled_leads_of_odd_spelling_come_back_in_order(tmp_path, millivolt, 
     assert (ecg.age_years, ecg.sex, ecg.ecg_id, ecg.sampling_rate_hz) == (61.0, "female", "record", 500.0)
 
 
+def test_mistake_10_of_the_method_page_the_lead_order_of_mimic_iv_ecg_is_read_and_not_assumed(write_record, millivolt):
+    """Its headers name I, II, III, aVR, aVF, aVL, V1 to V6: https://physionet.org/content/mimic-iv-ecg/1.0/."""
+    order = [0, 1, 2, 3, 5, 4, *range(6, 12)]
+    ecg = read_ecg(write_record(np.round(millivolt[order] * 1000), names=[LEADS[row] for row in order]))
+    assert np.abs(ecg.waveform - millivolt).max() < 1e-3
+
+
 def test_eight_leads_become_twelve_by_einthoven_and_goldberger(write_record, millivolt):
     names = [LEADS[row] for row in INDEPENDENT_ROWS]
     digital = np.round(millivolt[list(INDEPENDENT_ROWS)] * 1000)

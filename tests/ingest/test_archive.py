@@ -74,6 +74,14 @@ def test_one_of_several_formats_with_the_same_suffix_is_chosen_by_content(tmp_pa
     assert len(find_archive([folder], IngestSettings()).records) == 4  # d is rejected by name when it is read
 
 
+def test_mistake_8_of_the_method_page_a_file_that_two_sources_hold_is_read_once(make_archive):
+    archive = make_archive(2)
+    found = find_archive([archive, archive / "part0"], IngestSettings()).records
+    assert [record.source for record in found] == ["archive/part0/r000", "archive/part1/r001", "part0/r000"]
+    assert [record.reject and record.reject.reason_code for record in found] == [None, None, "same-file"]
+    assert found[2].reject.detail == "the same file as archive/part0/r000"
+
+
 def test_two_sources_whose_records_would_have_one_name_are_refused(make_archive, tmp_path):
     first = make_archive(1)
     second = make_archive(1, name="other/archive")

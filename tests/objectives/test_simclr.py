@@ -19,6 +19,22 @@ def test_views_of_an_ecg_are_drawn_together_and_other_ecgs_apart(batch):
     assert simclr_loss(lambda _: mixed, batch, SETTINGS, RNG).loss > 5
 
 
+def test_mistake_11_of_the_method_page_the_two_views_of_an_ecg_are_drawn_apart(batch):
+    drawn, seen = [], []
+
+    def view():
+        drawn.append(batch.independent + len(drawn))
+        return drawn[-1]
+
+    def see(ecgs):
+        seen.append(ecgs)
+        return ecgs.mean(dim=2)
+
+    simclr_loss(see, dataclasses.replace(batch, view=view), SETTINGS, RNG)
+    assert len(drawn) == 2
+    assert torch.equal(seen[0], torch.cat(drawn))
+
+
 def test_another_ecg_of_the_patient_is_neither_near_nor_far_and_is_counted(batch):
     """Where the two ECGs of a patient have one embedding the loss is the same as where they have not."""
     one_each = torch.eye(12).repeat(2, 1)

@@ -95,6 +95,14 @@ def test_all_models_are_judged_on_the_same_ecgs_and_fitted_to_the_same_labels(fi
     assert len(fitted) == 1
 
 
+def test_mistake_7_of_the_method_page_every_budget_is_judged_on_the_same_ecgs(finished_study, measured_store):
+    cells = [*(finished_study / "cells" / "truth-mpcwp").rglob("predictions.parquet")]
+    judged = {tuple(pq.read_table(path)["ecg_id"].to_pylist()) for path in cells}
+    assert {path.relative_to(finished_study / "cells" / "truth-mpcwp").parts[0] for path in cells} > {"12"}
+    inside = measured_store.splits() == "test"
+    assert judged == {tuple(measured_store.ecgs["ecg_id"].filter(inside).to_pylist())}
+
+
 def test_a_difference_is_taken_over_the_seeds_that_both_have():
     measure = Measure("truth", "mpcwp", 10, "rmse")
     one, other = Model("pclr", "probe"), Model("mean", "")

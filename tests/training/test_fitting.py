@@ -75,6 +75,22 @@ def test_a_frozen_encoder_does_not_move_at_all(start, tmp_path):
     assert any(changed for key, changed in found.items() if key.startswith("heads.event"))
 
 
+@pytest.mark.parametrize("freeze", [False, True])
+def test_mistake_6_of_the_method_page_the_validation_loss_is_of_every_labelled_ecg(start, tmp_path, freeze):
+    fitted(start, tmp_path, n_steps=1, n_validations=1, learning_rates=(1e-9,), freeze=freeze)
+    model, data, _ = start
+    values = torch.from_numpy(data.validation.values).float()
+    head, events = model.heads.eval().regression, model.heads.event
+    with torch.no_grad():
+        embeddings = model.encoder.eval()(derive_all(data.ecgs.take(data.validation.rows, device=CPU)))
+        squared = (head.standardised(embeddings) - head.standardise(values)).square().mean()
+        happened = torch.stack([values > 15, values > 18], dim=1).float()
+        entropy = torch.nn.functional.binary_cross_entropy_with_logits(events(embeddings), happened)
+    first = json.loads((tmp_path / "history.jsonl").read_text().splitlines()[0])
+    assert len(values) % 32 != 0, "batches would differ in size"
+    assert first["validation_loss"] == pytest.approx(float(squared + 0.5 * entropy), rel=1e-4)
+
+
 def test_the_learning_rate_with_the_lower_validation_loss_wins(start, tmp_path):
     both = fitted(start, tmp_path / "both", learning_rates=(1e-9, 1e-2), freeze=True)
     alone = [fitted(start, tmp_path / f"{rate}", learning_rates=(rate,), freeze=True) for rate in (1e-9, 1e-2)]
