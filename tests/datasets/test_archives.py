@@ -1,3 +1,5 @@
+import h5py
+import numpy as np
 import pytest
 
 from hemometric.datasets import DATASETS, open_dataset
@@ -13,11 +15,19 @@ def archives(tmp_path):
     (tmp_path / "ptb-xl" / "ptbxl_database.csv").write_text(TABLE)
     (tmp_path / "ptbdb" / "patient001").mkdir(parents=True)
     (tmp_path / "ptbdb" / "patient001" / "s0010_re.hea").write_text("s0010_re 0 1000 10\n")
-    (tmp_path / "other").mkdir()
+    for name in ("challenge-2021", "code-15", "echonext", "ml4h-hdf5", "muse-directory", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "challenge-2021" / "A0001.hea").write_text("A0001 0 500 5000\n#Dx: 426783006\n")
+    (tmp_path / "code-15" / "exams.csv").write_text("exam_id,age,is_male,patient_id,trace_file\n1,2,True,3,a.hdf5\n")
+    (tmp_path / "code-15" / "a.hdf5").touch()
+    (tmp_path / "echonext" / "EchoNext_val_waveforms.npy").touch()
+    with h5py.File(tmp_path / "ml4h-hdf5" / "4711.hd5", "w") as file:
+        file.create_dataset("ecg/2001-02-03T04:05:06/I", data=np.zeros(10))
+    (tmp_path / "muse-directory" / "ecg.xml").write_text("<?xml version='1.0'?><RestingECG/>")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", sorted(DATASETS.keys() - {"echonext"}))
 def test_an_archive_is_recognised_and_can_be_forced(archives, name):
     for how in ("auto", name):
         dataset = open_dataset(archives / name, name=how)
@@ -31,16 +41,27 @@ def test_nothing_is_recognised_where_nothing_is(archives):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("ptb-xl", r"expected ptbxl_database\.csv"), ("ptbdb", "expected folders patient001")]
+    ("name", "expected"),
+    [
+        ("challenge-2021", "headers called A0001"),
+        ("code-15", r"exams\.csv with the columns exam_id"),
+        ("echonext", r"EchoNext_train_waveforms\.npy"),
+        ("ml4h-hdf5", r"files \*\.hd5"),
+        ("muse-directory", "GE MUSE XML"),
+        ("ptb-xl", r"ptbxl_database\.csv"),
+        ("ptbdb", "folders patient001"),
+    ],
 )
 def test_forcing_an_archive_on_another_folder_says_what_was_expected(archives, name, expected):
-    with pytest.raises(ReadError, match=f"this is not {name}: {expected}") as caught:
+    with pytest.raises(ReadError, match=f"this is not {name}: expected {expected}") as caught:
         open_dataset(archives / "other", name=name)
     assert caught.value.code == "wrong-dataset"
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(SettingsError, match=r"unknown dataset 'PTBXL': did you mean 'ptb-xl'.* auto, ptb-xl, ptbdb"):
+    with pytest.raises(
+        SettingsError, match=r"unknown dataset 'PTBXL': did you mean 'ptb-xl'.* auto, challenge-2021, ptb-xl, ptbdb"
+    ):
         open_dataset("anything", name="PTBXL")
-    with pytest.raises(SettingsError, match="unknown dataset 'mimic': expected auto, ptb-xl, ptbdb"):
+    with pytest.raises(SettingsError, match=r"unknown dataset 'mimic': expected auto, .*ptb-xl, ptbdb"):
         open_dataset("anything", name="mimic")

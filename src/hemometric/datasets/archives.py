@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from hemometric.datasets import ptb_xl, ptbdb
+from hemometric.datasets import challenge_2021, code_15, echonext, ml4h_hdf5, muse_directory, ptb_xl, ptbdb
 from hemometric.datasets.facts import Dataset
 from hemometric.errors import ReadError, SettingsError
 
@@ -28,8 +28,19 @@ class Archive:
 
 DATASETS: MappingProxyType[str, Archive] = MappingProxyType(
     {
+        # Before PTB-XL, whose table may lie in its folder to tell the patients of its HR records.
+        challenge_2021.NAME: Archive(
+            find_root=challenge_2021.find_root, open_at=challenge_2021.open_at, expected=challenge_2021.EXPECTED
+        ),
         ptb_xl.NAME: Archive(find_root=ptb_xl.find_root, open_at=ptb_xl.open_at, expected=ptb_xl.EXPECTED),
         ptbdb.NAME: Archive(find_root=ptbdb.find_root, open_at=ptbdb.open_at, expected=ptbdb.EXPECTED),
+        code_15.NAME: Archive(find_root=code_15.find_root, open_at=code_15.open_at, expected=code_15.EXPECTED),
+        echonext.NAME: Archive(find_root=echonext.find_root, open_at=echonext.open_at, expected=echonext.EXPECTED),
+        muse_directory.NAME: Archive(
+            find_root=muse_directory.find_root, open_at=muse_directory.open_at, expected=muse_directory.EXPECTED
+        ),
+        # Last, since it opens files.
+        ml4h_hdf5.NAME: Archive(find_root=ml4h_hdf5.find_root, open_at=ml4h_hdf5.open_at, expected=ml4h_hdf5.EXPECTED),
     }
 )
 

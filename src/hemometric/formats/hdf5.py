@@ -94,6 +94,15 @@ def list_hdf5(path: Path) -> tuple[str, ...]:
     return _guarded(path, lambda contents: tuple(contents.parts))
 
 
+def holds_patient_ecgs(path: Path) -> bool:
+    """Say whether an HDF5 file holds the ECGs of one patient (`ecg/<date>/<lead>`).
+
+    Raises:
+        ReadError: It is damaged, or too near to another layout.
+    """
+    return _guarded(path, lambda contents: contents.is_one_patient)
+
+
 def close_hdf5() -> None:
     """Close the file that this thread keeps open, if there is one."""
     opened: _Opened | None = getattr(_kept, "opened", None)

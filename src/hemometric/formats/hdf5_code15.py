@@ -97,12 +97,14 @@ def _read_exam(path: Path, tracings: h5py.Dataset, rows: Mapping[str, int], exam
 
 
 def _find_facts(path: Path, exam: int) -> tuple[str | None, float | None, bool | None]:
-    """Return patient, age in years and whether male, as the table beside the file says; None where it does not."""
-    table = path.parent / TABLE
-    try:
-        state = table.stat()
-    except OSError:
+    """Return patient, age in years and whether male, as the table beside or above says; None where it does not.
+
+    Above, since each file comes in a ZIP of its own, which many tools unpack into a folder of its name.
+    """
+    table = next((folder / TABLE for folder in path.parents[:2] if (folder / TABLE).is_file()), None)
+    if table is None:
         return None, None, None
+    state = table.stat()
     exams = _read_table(table, state.st_mtime_ns, state.st_size)
     place = int(np.searchsorted(exams.exam, exam))
     if place == len(exams.exam) or exams.exam[place] != exam:

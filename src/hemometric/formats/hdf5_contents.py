@@ -13,7 +13,9 @@ class Contents:
     Attributes:
         parts: Their names, and the place of each in the file.
         read: From the name of one to the ECG.
+        is_one_patient: Whether all are of the patient whom the file is named after.
     """
 
     parts: Mapping[str, int]
     read: Callable[[str], Ecg]
+    is_one_patient: bool = False

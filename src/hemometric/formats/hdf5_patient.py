@@ -41,7 +41,7 @@ def find_patient_ecgs(path: Path, file: h5py.File) -> Contents | None:
         if ecgs is not None and parts and any(name_lead(name) for name in ecgs[parts[0]]):
             check_heaps(path)
             places = {part: place for place, part in enumerate(parts)}
-            return Contents(parts=places, read=partial(_read_ecg, path, ecgs))
+            return Contents(parts=places, read=partial(_read_ecg, path, ecgs), is_one_patient=True)
     return None
 
 

@@ -1,0 +1,69 @@
+"""CODE-15 % (Ribeiro et al. 2021, Zenodo 4916206): HDF5 files of many exams, and `exams.csv` that says who they are of.
+
+The files are read by `hemometric.formats.hdf5_code15`, which takes patient, age and sex of each exam from the table.
+Here it is checked that the table is there, since without it every exam would be a patient of its own.
+"""
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from hemometric.datasets.facts import Dataset, Facts
+from hemometric.errors import ReadError
+from hemometric.formats.hdf5_code15 import TABLE
+from hemometric.progress import say
+
+NAME = "code-15"
+EXPECTED = f"{TABLE} with the columns exam_id, patient_id, age, is_male and trace_file, in the folder or the one above"
+
+_COLUMNS = ("exam_id", "patient_id", "age", "is_male", "trace_file")
+
+
+def find_root(source: Path) -> Path | None:
+    """Return the folder of the CODE-15 that `source` is or lies in, or None."""
+    folder = source.absolute() if source.is_dir() else source.absolute().parent
+    return next((place for place in (folder, folder.parent) if _is_table(place / TABLE)), None)
+
+
+def open_at(root: Path) -> Dataset:
+    """Check the table of the CODE-15 at `root` and say how many of its files are here.
+
+    Patient 1724173 of the table becomes "code-15:1724173"; that, age and sex of an exam are what `read_ecg` says.
+
+    Raises:
+        ReadError: The table cannot be read, or none of the files that it names is here ("metadata").
+    """
+    path = root / TABLE
+    try:
+        options = pyarrow.csv.ConvertOptions(include_columns=["trace_file"], column_types={"trace_file": pa.string()})
+        table = pyarrow.csv.read_csv(path, convert_options=options)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        first = str(error).partition("\n")[0][:160]
+        raise ReadError(path, f"cannot be read as CSV ({first}); download it again", code="metadata") from error
+    named = {str(name) for name in pc.unique(table["trace_file"]).to_pylist() if name}
+    here = named & {file.name for pattern in ("*", "*/*") for file in root.glob(f"{pattern}.hdf5")}
+    if not here:
+        reason = (
+            f"names {len(named):,} HDF5 files, none of which lies beside it or one folder below; unpack "
+            "exams_part0.zip and the others there, and keep their names"
+        )
+        raise ReadError(path, reason, code="metadata")
+    if len(here) < len(named):
+        say(f"{NAME}: {len(here):,} of the {len(named):,} HDF5 files that {TABLE} names are here")
+    return Dataset(name=NAME, root=root, lookup=find_facts, tables=(path,))
+
+
+def find_facts(_: Path) -> Facts:
+    """Return nothing: a file holds many exams, and reading one says what the table knows about it."""
+    return Facts()
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            return set(_COLUMNS) <= set(next(csv.reader(stream), ()))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
