@@ -70,8 +70,7 @@ def ingest(sources: Sequence[str | Path], *, out: str | Path, settings: IngestSe
             raise
         finally:
             writer.close()
-        remarks = () if settings.catheter_units else work.archive.remarks
-        return summarise(writer.path, n_records=len(work.archive.records), remarks=remarks)
+        return summarise(writer.path, n_records=len(work.archive.records), remarks=work.archive.remarks)
 
 
 @dataclass(frozen=True, slots=True)
