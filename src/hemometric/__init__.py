@@ -29,6 +29,7 @@ _HOMES = {
 _ROOMS = (
     "datasets",
     "distances",
+    "download",
     "ecg",
     "encoders",
     "errors",

@@ -7,6 +7,7 @@ HemometricError
 ├── LabelError        a catheter table cannot be linked
 ├── StoreError        the store on disk is incomplete, foreign or was changed
 ├── RunError          a run directory is incomplete or does not fit the input
+├── DownloadError     an archive cannot be fetched, or not as its publisher's hashes say
 ├── TrainingError     training cannot go on (too few ECGs, a loss that is not finite)
 └── MissingExtraError an optional dependency is not installed
 
@@ -62,6 +63,10 @@ class StoreError(HemometricError):
 
 class RunError(HemometricError):
     """A run directory is incomplete, of another version, or its contract does not fit the input."""
+
+
+class DownloadError(HemometricError):
+    """An archive cannot be fetched: no network, a server that refuses, or files that are not what their hashes say."""
 
 
 class TrainingError(HemometricError):
