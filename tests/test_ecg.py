@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hemometric.ecg import INDEPENDENT_ROWS, LEADS, Ecg, derive_leads
+from hemometric.ecg import INDEPENDENT_LEADS, INDEPENDENT_ROWS, LEADS, Ecg, derive_leads
 from hemometric.errors import EcgError
 
 
@@ -34,3 +34,20 @@ def test_a_wrong_ecg_is_refused_at_the_door(waveform, rate, code):
 def test_leads_are_not_derived_from_twelve():
     with pytest.raises(ValueError, match="8"):
         derive_leads(np.zeros((12, 100), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("lead", "spoilt"),
+    [
+        ("V1", {"V1"}),
+        ("V6", {"V6"}),
+        ("I", {"I", "III", "aVR", "aVL", "aVF"}),
+        ("II", {"II", "III", "aVR", "aVL", "aVF"}),
+    ],
+)
+def test_a_gap_stays_in_its_lead_and_what_is_computed_from_it(lead, spoilt):
+    independent = np.ones((2, 8, 5), dtype=np.float32)
+    independent[1, INDEPENDENT_LEADS.index(lead), 3] = np.nan
+    gaps = np.isnan(derive_leads(independent))
+    assert {LEADS[row] for row in np.flatnonzero(gaps[1, :, 3])} == spoilt
+    assert gaps.sum() == len(spoilt)

@@ -95,12 +95,15 @@ def derive_leads(independent: Waveform) -> Waveform:
 
     Returns:
         Shape (..., 12, n_samples), mV, leads in the order of `LEADS`. III = II - I, aVR = -(I + II) / 2,
-        aVL = I - II / 2, aVF = II - I / 2.
+        aVL = I - II / 2, aVF = II - I / 2. NaN stays where it came from: of V1 in V1, of I or II in the sums too.
 
     Raises:
         ValueError: The lead axis does not have eight entries.
     """
     if independent.ndim < 2 or independent.shape[-2] != len(INDEPENDENT_LEADS):
         raise ValueError(f"expected shape (..., 8, n_samples), got {independent.shape}")
-    derived: Waveform = np.matmul(LEADS_FROM_INDEPENDENT, independent, dtype=np.float32)
+    derived = np.empty((*independent.shape[:-2], len(LEADS), independent.shape[-1]), dtype=np.float32)
+    derived[..., :2, :] = independent[..., :2, :]
+    np.matmul(LEADS_FROM_INDEPENDENT[2:6, :2], derived[..., :2, :], out=derived[..., 2:6, :])
+    derived[..., 6:, :] = independent[..., 2:, :]
     return derived

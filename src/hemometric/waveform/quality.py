@@ -12,12 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.ecg import LEADS, Waveform
+from hemometric.waveform.quality_electrodes import find_swaps
+from hemometric.waveform.quality_limbs import explain_mismatch
 
 REFUSE_CODES = ("too-short", "nan", "flat-lead", "implausible-amplitude", "saturation", "einthoven", "goldberger")
 """Why an ECG is refused. Each makes a lead, or the relation of the leads, meaningless for any later step."""
 
-FLAG_CODES = ("brief-flat", "high-amplitude", "brief-saturation", "brief-mismatch")
-"""What is worth knowing although most of the ECG is good; the same faults as above, but short or in one place."""
+FLAG_CODES = (
+    "brief-flat",
+    "high-amplitude",
+    "brief-saturation",
+    "brief-mismatch",
+    "electrode-swap",
+    "leg-electrode-swap",
+)
+"""What is worth knowing although most of the ECG is good: the same faults as above, but short or in one place, and
+signs of swapped electrodes, which are no proof."""
 
 SHORTEST_S = 2.0
 """Below two seconds not even two beats are certain. (How long a window must be is the matter of `cut_windows`.)"""
@@ -109,6 +119,7 @@ def assess(waveform: Waveform, *, sampling_rate_hz: float) -> tuple[Finding, ...
         *_find_amplitude(waveform, ranges_mv),
         *_find_saturation(waveform, sampling_rate_hz),
         *_find_mismatch(waveform, ranges_mv),
+        *(_found(code, detail) for code, detail in find_swaps(waveform, sampling_rate_hz=sampling_rate_hz)),
     )
 
 
@@ -209,7 +220,7 @@ def _find_mismatch(waveform: Waveform, ranges_mv: NDArray[np.float32]) -> Iterat
             waveform[3:6] - np.stack([-0.5 * (lead_i + lead_ii), lead_i - 0.5 * lead_ii, lead_ii - 0.5 * lead_i])
         ),
     }
-    brief = []
+    brief, advice = [], ""
     for code, residual in residuals.items():
         if residual.max() <= MISMATCH_MV:
             continue
@@ -222,7 +233,8 @@ def _find_mismatch(waveform: Waveform, ranges_mv: NDArray[np.float32]) -> Iterat
             f"({relative:.2g} of the limb leads; {allowed:.2g} mV are allowed)"
         )
         if broken > MISMATCH_SHARE:
-            yield _found(code, detail + ": check gains and lead order")
+            advice = advice or explain_mismatch(waveform[:6]).detail
+            yield _found(code, f"{detail}: {advice}")
         elif broken > 0:
             brief.append(detail)
     if brief:
