@@ -1,5 +1,6 @@
 """SCG-RHC from its files to links: leads by name among other channels, and what becomes of records that lack one."""
 
+import csv
 import json
 
 import numpy as np
@@ -74,4 +75,8 @@ def test_a_json_that_is_damaged_costs_the_values_and_not_the_ecg(tmp_path, archi
     store = Store.open(tmp_path / "store")
     assert len(store) == 6
     assert set(store.labels()["patient_id"].to_pylist()) == {"scg-rhc:TRM109"}
-    assert "scg-rhc:TRM107,,,,,metadata,not a readable JSON" in (store.path / "label_rejects.csv").read_text()
+    with (store.path / "label_rejects.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["patient_id"], row["reason_code"]) == ("scg-rhc:TRM107", "metadata")
+    assert row["detail"].startswith("not a readable JSON")
+    assert row["detail"].endswith("; with record scg-rhc/processed_data/TRM107-RHC1")

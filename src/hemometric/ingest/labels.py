@@ -48,7 +48,7 @@ def collect_labels(
     if all(source.dataset is None or source.dataset.labels is None for source in archive.sources):
         return ArchiveLabels(None, {})
     damaged: list[LabelReject] = []
-    found = _read_values(archive, _find_patients(shards), deidentifier, damaged)
+    found = list(_read_values(archive, _find_patients(shards), deidentifier, damaged))
     table = check_values(found, units=units, damaged=damaged)
     if not table.n_read:
         return ArchiveLabels(None, {})
