@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from hemometric.cli import archives, download, labelling, learning, neighborhood, showing, studying
+from hemometric.cli import archives, care, download, labelling, learning, neighborhood, showing, studying
 from hemometric.cli.app import app
 
-__all__ = ["app", "archives", "download", "labelling", "learning", "neighborhood", "run", "showing", "studying"]
+__all__ = ["app", "archives", "care", "download", "labelling", "learning", "neighborhood", "run", "showing", "studying"]
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from hemometric.store.beginning import StoreSettings
 from hemometric.store.changing import mend
 from hemometric.store.manifest import INCOMING, MANIFEST, SCHEMA_VERSION, Manifest
+from hemometric.store.merging import MergeSummary, merge
 from hemometric.store.reading import Store
 from hemometric.store.shards import content_hashes, to_microvolts
 from hemometric.store.splits import SPLITS, assign
@@ -26,6 +27,7 @@ from hemometric.store.tables import (
     write_store_table,
 )
 from hemometric.store.verification import verify
+from hemometric.store.withdrawal import WithdrawalSummary, withdraw
 from hemometric.store.writer import StoreWriter
 
 __all__ = [
@@ -38,23 +40,27 @@ __all__ = [
     "SPLITS",
     "TRUTH_SCHEMA",
     "Manifest",
+    "MergeSummary",
     "Reject",
     "SplitSummary",
     "Store",
     "StoreSettings",
     "StoreWriter",
+    "WithdrawalSummary",
     "assign",
     "content_hashes",
     "describe_rule",
     "ecgs_schema",
     "flag_column",
     "mend",
+    "merge",
     "split_as_table",
     "split_by_hash",
     "split_by_site",
     "split_by_time",
     "to_microvolts",
     "verify",
+    "withdraw",
     "write_store_files",
     "write_store_table",
 ]

@@ -97,8 +97,12 @@ class Store:
     def ecgs(self) -> pa.Table:
         """One row per ECG, in the order of the rows of `take`; columns as in `ECGS_SCHEMA`, then the quality flags."""
         tables = [read_table(table_path(self.path, number)) for number in range(len(self._shards))]
-        for number, table in enumerate(tables):
+        for number, (table, shard) in enumerate(zip(tables, self._shards, strict=True)):
             check_ecgs_schema(table.schema, where=str(table_path(self.path, number)))
+            if table.num_rows != shard.shape[0]:
+                raise StoreError(
+                    f"{self.path}: was changed since it was opened (withdraw?); begin again with the store as it is now"
+                )
         return pa.concat_tables(tables)
 
     def take(self, rows: Rows) -> Waveform:
@@ -139,6 +143,10 @@ class Store:
         if stored.shape[1] != len(INDEPENDENT_LEADS):
             stored = stored[:, INDEPENDENT_ROWS]
         return to_millivolts(stored)
+
+    def first_row(self, shard: int) -> int:
+        """The row at which the shard of that number begins."""
+        return int(self._first_rows[shard])
 
     def labels(self) -> pa.Table | None:
         """Catheter values (`LABELS_SCHEMA`), or None where the store has none."""
@@ -195,15 +203,19 @@ def table_path(store: Path, number: int) -> Path:
     return store / "ecgs" / f"{number:05d}.parquet"
 
 
+def count_shards(manifest: Manifest) -> int:
+    """How many shards a complete store has."""
+    return sum(name.startswith("shards/") for name in manifest.files)
+
+
 def find_shards(store: Path, manifest: Manifest) -> list[Shard]:
     """Find the shards that the manifest of a complete store names, and check that all sizes agree.
 
     Raises:
         StoreError: A shard or table is missing, or two of manifest, shard and table disagree.
     """
-    names = [name for name in manifest.files if name.startswith("shards/")]
     shards = []
-    for number in range(len(names)):
+    for number in range(count_shards(manifest)):
         shard = find_shard(shard_path(store, number))
         n_rows = count_rows(table_path(store, number))
         expected = (n_rows, len(manifest.stored_leads), manifest.n_samples)

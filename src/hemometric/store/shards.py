@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,13 @@ class Shard:
         path: The `.npy` file.
         shape: (n_ecgs, n_stored_leads, n_samples).
         offset: Bytes before the first sample.
+        stamp: Inode and time of change (ns), by which another file of that name is recognised.
     """
 
     path: Path
     shape: tuple[int, int, int]
     offset: int
+    stamp: tuple[int, int]
 
     @property
     def ecg_bytes(self) -> int:
@@ -95,18 +98,22 @@ def find_shard(path: Path) -> Shard:
             np.lib.format.read_magic(file)
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
             offset = file.tell()
-        n_bytes = path.stat().st_size
+            there = os.fstat(file.fileno())
     except FileNotFoundError:
         raise StoreError(f"{path}: the shard is missing; restore it or make the store anew") from None
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: not a shard ({error}); restore it or make the store anew") from error
     if dtype != np.dtype("<i2") or fortran_order or len(shape) != 3:
         raise StoreError(f"{path}: expected int16 (n, leads, samples) in C order, got {dtype} {shape}")
-    shard = Shard(path=path, shape=(shape[0], shape[1], shape[2]), offset=offset)
+    shard = Shard(path=path, shape=(shape[0], shape[1], shape[2]), offset=offset, stamp=_stamp(there))
     expected = offset + shape[0] * shard.ecg_bytes
-    if n_bytes != expected:
-        raise StoreError(f"{path}: {n_bytes:,} bytes, expected {expected:,}; restore it or make the store anew")
+    if there.st_size != expected:
+        raise StoreError(f"{path}: {there.st_size:,} bytes, expected {expected:,}; restore it or make the store anew")
     return shard
+
+
+def _stamp(there: os.stat_result) -> tuple[int, int]:
+    return there.st_ino, there.st_mtime_ns
 
 
 def gather(shards: list[Shard], *, first_rows: NDArray[np.int64], rows: NDArray[np.int64], out: Microvolts) -> None:
@@ -134,6 +141,11 @@ def gather(shards: list[Shard], *, first_rows: NDArray[np.int64], rows: NDArray[
 def _read_from(shard: Shard, *, rows: NDArray[np.int64], positions: NDArray[np.int64], out: Microvolts) -> None:
     try:
         with shard.path.open("rb", buffering=0) as file:
+            if _stamp(os.fstat(file.fileno())) != shard.stamp:
+                raise StoreError(
+                    f"{shard.path}: was replaced since the store was opened (withdraw?); begin again with the store as "
+                    "it is now"
+                )
             for row, position in zip(rows.tolist(), positions.tolist(), strict=True):
                 file.seek(shard.offset + row * shard.ecg_bytes)
                 target = memoryview(out[position]).cast("B")

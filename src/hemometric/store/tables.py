@@ -65,6 +65,12 @@ LINKS_SCHEMA = pa.schema(
 )
 """`links.parquet`: `gap_hours` = ECG minus catheter (positive: the ECG is later), null where only dates are known."""
 
+REJECTS, CARD = "rejects.csv", "card.md"
+ATTRITION, GAPS, LABEL_REJECTS = "attrition.json", "gaps.png", "label_rejects.csv"
+"""What `link` writes beside its tables: the account, a picture of it, and values that are not used."""
+NEIGHBORS = "neighbors"
+"""The folder of what `mine` found."""
+
 REJECT_COLUMNS = ("source", "reason_code", "detail")
 _FLAG_PREFIX = "flag_"
 

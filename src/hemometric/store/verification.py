@@ -5,7 +5,7 @@ from pathlib import Path
 from hemometric.errors import StoreError
 from hemometric.progress import track
 from hemometric.store.durable import digest_file
-from hemometric.store.manifest import Manifest, read_manifest
+from hemometric.store.manifest import CHANGE, PLAN, Manifest, read_manifest
 from hemometric.store.reading import Store
 
 _SHOWN = 5
@@ -24,6 +24,8 @@ def verify(path: str | Path) -> list[str]:
         StoreError: There is no store of this schema version to be checked.
     """
     path = Path(path)
+    if (path / CHANGE / PLAN).exists():
+        return [f"{path}: a change is half in place (it was interrupted); finish it with hemometric mend {path}"]
     manifest = read_manifest(path)
     if not manifest.complete:
         return [f"{path}: incomplete (it was interrupted); finish it with the same command and --resume"]

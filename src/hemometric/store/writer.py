@@ -19,7 +19,7 @@ from hemometric.store.durable import Piece, cannot_write, digest, publish, sync_
 from hemometric.store.journals import Journal, journal_path, read_journals
 from hemometric.store.locking import LOCK, locked, take_lock
 from hemometric.store.manifest import INCOMING, MANIFEST, Manifest, read_manifest, write_manifest
-from hemometric.store.reading import shard_path, table_path
+from hemometric.store.reading import count_shards, shard_path, table_path
 from hemometric.store.shards import Microvolts, encode_shard
 from hemometric.store.tables import (
     LABELS_SCHEMA,
@@ -91,9 +91,7 @@ class StoreWriter:
     @property
     def n_shards(self) -> int:
         """Finished shards."""
-        return (
-            sum(name.startswith("shards/") for name in self._manifest.files) if self.finished else len(self._journals)
-        )
+        return count_shards(self._manifest) if self.finished else len(self._journals)
 
     @property
     def n_rows(self) -> int:
