@@ -126,7 +126,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, Effort]
     parser.add_argument("--cohort-seed", type=int, default=6)
     parser.add_argument("--seeds", type=_count, default=3, help="encoders of each kind")
     parser.add_argument("--passes", type=_count, default=60_000, help="on the simulated archive")
-    parser.add_argument("--recorded-passes", type=_count, default=12_800, help="on the recorded archive of a fold")
+    on_recorded = "on the recorded archive of a fold; 0 leaves out what is pretrained on one"
+    parser.add_argument("--recorded-passes", type=_count_or_none, default=12_800, help=on_recorded)
     options = parser.parse_args(arguments)
     if options.data is None:
         parser.error("name the folder of recorded ECGs, or set HEMOMETRIC_REAL_DATA")
@@ -140,6 +141,10 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of 1 or more")
     return int(text)
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Effort(NamedTuple):
         cohort_seed: Of it.
         n_seeds: Encoders of each kind, with the seeds 0, 1, ...
         n_passes: ECGs that go through the encoder on the simulated archive.
-        n_recorded_passes: The same on the recorded archive of a fold.
+        n_recorded_passes: The same on the recorded archive of a fold; 0 leaves out what is pretrained on one.
     """
 
     n_patients: int
@@ -69,17 +69,16 @@ def read_inputs(recorded: Recorded, effort: Effort, out: Path) -> dict[str, Inpu
     """Arm -> what its probes read of all recorded ECGs; encoders are pretrained where they are not there."""
     n_folds, runs = recorded.n_folds, pretrain_all(recorded, effort, out)
     features = read_hand_made(recorded.store, recorded.rows).measured
-    embedded = {arm: [[_embed(run, recorded) for run in of_folds] for of_folds in runs[arm]] for arm in runs}
-    new = [_embed_by_new(seed, runs[SIMULATED][seed][0], recorded) for seed in range(effort.n_seeds)]
-    simulated = [of_folds[0] for of_folds in embedded[SIMULATED]]
+    new = [_embed_by_new(seed, run, recorded) for seed, (run,) in enumerate(runs[SIMULATED])]
+    embedded = {arm: [[_embed(run, recorded) for run in of_folds] for of_folds in seeds] for arm, seeds in runs.items()}
+    simulated = [one for (one,) in embedded.pop(SIMULATED)]
     with_features = [np.concatenate([features, one], axis=1) for one in simulated]
     return {
         "features": [[features] * n_folds],
         "random": [[one] * n_folds for one in new],
         SIMULATED: [[one] * n_folds for one in simulated],
-        RECORDED: embedded[RECORDED],
-        BOTH: embedded[BOTH],
-        "features and simulated": [[one] * n_folds for one in with_features],
+        **embedded,
+        f"features and {SIMULATED}": [[one] * n_folds for one in with_features],
     }
 
 
@@ -94,11 +93,15 @@ def pretrain_all(recorded: Recorded, effort: Effort, out: Path) -> Runs:
     cohort = CohortSettings(n_patients=effort.n_patients, seed=effort.cohort_seed)
     simulate(out / "simulated", settings=cohort, resume=True)
     virtual = Store.open(out / "simulated")
+    first = [out / "runs" / f"simulated-{seed}" for seed in range(effort.n_seeds)]
+    for seed, run in enumerate(first):
+        _pretrain(virtual, out=run, settings=effort.on_simulated(seed))
+    runs: Runs = {SIMULATED: [[run] for run in first]}
+    if not effort.n_recorded_passes:
+        return runs
     archives = [recorded.archive_without(fold, out / "folds" / f"without-{fold}") for fold in range(recorded.n_folds)]
-    runs: Runs = {SIMULATED: [], RECORDED: [], BOTH: []}
-    for seed in range(effort.n_seeds):
-        first = out / "runs" / f"simulated-{seed}"
-        _pretrain(virtual, out=first, settings=effort.on_simulated(seed))
+    runs |= {RECORDED: [], BOTH: []}
+    for seed, start in enumerate(first):
         anew, going_on = (effort.on_recorded(seed, learning_rate=rate) for rate in (_ANEW, _GOING_ON))
         alone, after = (
             [out / "runs" / f"{kind}-{seed}-without-{fold}" for fold in range(recorded.n_folds)]
@@ -106,8 +109,7 @@ def pretrain_all(recorded: Recorded, effort: Effort, out: Path) -> Runs:
         )
         for fold, archive in enumerate(archives):
             _pretrain(archive, out=alone[fold], settings=anew)
-            _pretrain(archive, out=after[fold], settings=going_on, start=first)
-        runs[SIMULATED].append([first])
+            _pretrain(archive, out=after[fold], settings=going_on, start=start)
         runs[RECORDED].append(alone)
         runs[BOTH].append(after)
     return runs
