@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
+from hemometric.__main__ import main
 from hemometric.datasets import DATASETS, open_dataset
 from hemometric.errors import ReadError, SettingsError
 
@@ -65,3 +66,9 @@ def test_an_unknown_name_lists_the_known_ones():
         open_dataset("anything", name="PTBXL")
     with pytest.raises(SettingsError, match=r"unknown dataset 'mimic': expected auto, .*ptb-xl, ptbdb"):
         open_dataset("anything", name="mimic")
+
+
+def test_the_help_of_ingest_names_every_archive(capsys):
+    assert main(["ingest", "--help"]) == 0
+    heard = " ".join(capsys.readouterr().out.split())
+    assert f"none; or {', '.join(DATASETS)}." in heard

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from hemometric.cli.app import ConfigOption, ResumeOption, SetOption, StoreArgument, app
 from hemometric.errors import SettingsError
@@ -51,14 +52,28 @@ def simulate(
     typer.echo(f"{out}: {settings.n_patients:,} simulated patients; next: hemometric link {out}")
 
 
-@app.command(epilog="Example: hemometric ingest ptbxl/ more-ecgs/ --out archive --metadata patients.csv")
+class _IngestCommand(TyperCommand):
+    """Names in its help the archives of the registry, which is loaded only then."""
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
+        from hemometric.datasets import DATASETS
+
+        for option in self.params:
+            if option.name == "dataset" and isinstance(option, TyperOption):
+                option.help = f"auto: recognised per SOURCE; none; or {', '.join(DATASETS)}."
+        return super().get_help(ctx)
+
+
+@app.command(
+    cls=_IngestCommand, epilog="Example: hemometric ingest ptbxl/ more-ecgs/ --out archive --metadata patients.csv"
+)
 def ingest(
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="Folders with ECGs, or single files.")],
     out: Annotated[Path, typer.Option(metavar="STORE")],
     format_name: Annotated[
         str, typer.Option("--format", help="auto: by content; or the name of one (wfdb, dicom, ...).")
     ] = "auto",
-    dataset: Annotated[str, typer.Option(help="auto: recognised per SOURCE; or ptb-xl, ptbdb, none.")] = "auto",
+    dataset: Annotated[str, typer.Option()] = "auto",
     metadata: Annotated[
         Path | None,
         typer.Option(metavar="CSV", help="Columns source or ecg_id, then patient_id, age_years, sex, acquired_at."),
