@@ -38,10 +38,13 @@ def _beats(rng: np.random.Generator, *, strength: float, rate_hz: float) -> np.n
 def write_labelled_store() -> Callable[..., Store]:
     """Return a function that writes a small store in which mPCWP is 15 + 6 x strength, visible in the R and T waves.
 
-    Patient k of n is in train for k % 10 < 5, validation for 5 and 6, calibration for 7 and 8, else in test.
+    Patient k of n is in train for k % 10 < 5, validation for 5 and 6, calibration for 7 and 8, else in test. With
+    `with_rap` there are RAPs of 8 - 3 x strength too, and every third patient has no mPCWP, every other third no RAP.
     """
 
-    def write(path: Path, *, n_patients: int = 120, n_visits: int = 2, rate_hz: float = 100.0) -> Store:
+    def write(
+        path: Path, *, n_patients: int = 120, n_visits: int = 2, rate_hz: float = 100.0, with_rap: bool = False
+    ) -> Store:
         rng = np.random.default_rng([5, n_patients])
         microvolts, ecgs, labels = [], [], []
         for patient in range(n_patients):
@@ -52,13 +55,17 @@ def write_labelled_store() -> Callable[..., Store]:
                 waveform = _beats(rng, strength=strength, rate_hz=rate_hz)
                 microvolts.append(np.rint(1000 * waveform).astype(np.int16))
                 ecgs.append({"ecg_id": name, "patient_id": f"p{patient:04d}", "acquired_at": at, "source": name})
-                value = float(np.clip(15 + 6 * strength + rng.normal(), 1, 59))
-                labels.append({"patient_id": f"p{patient:04d}", "measured_at": at, "value": value})
+                measured = {"mpcwp": float(np.clip(15 + 6 * strength + rng.normal(), 1, 59))}
+                if with_rap:
+                    measured["rap"] = float(np.clip(8 - 3 * strength + rng.normal(), -4, 49))
+                    measured.pop({0: "mpcwp", 1: "rap"}.get(patient % 3, ""), None)
+                of = {"patient_id": f"p{patient:04d}", "measured_at": at}
+                labels += [{**of, "target": target, "value": value} for target, value in measured.items()]
         known = {"patient_id_known": True, "age_years": 60.0, "sex": "female", "n_samples_original": 1000}
         known |= {"sampling_rate_hz_original": rate_hz}
         hashes = content_hashes(np.stack(microvolts))
         rows = [row | known | {"content_hash": found} for row, found in zip(ecgs, hashes, strict=True)]
-        same = {"time_known": True, "target": "mpcwp", "unit_original": "mmHg", "method": "right-heart catheter"}
+        same = {"time_known": True, "unit_original": "mmHg", "method": "right-heart catheter"}
         values = [label | same | {"value_original": label["value"]} for label in labels]
         settings = StoreSettings(
             sampling_rate_hz=rate_hz,
@@ -81,3 +88,9 @@ def write_labelled_store() -> Callable[..., Store]:
 def labelled_store(write_labelled_store: Callable[..., Store], tmp_path_factory: pytest.TempPathFactory) -> Store:
     """240 ECGs of 120 patients at 100 Hz, all with an mPCWP; see `write_labelled_store`."""
     return write_labelled_store(tmp_path_factory.mktemp("labelled") / "store")
+
+
+@pytest.fixture(scope="session")
+def two_target_store(write_labelled_store: Callable[..., Store], tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """240 ECGs of 120 patients, a third of them with both an mPCWP and a RAP, a third with one of them each."""
+    return write_labelled_store(tmp_path_factory.mktemp("two-targets") / "store", with_rap=True)

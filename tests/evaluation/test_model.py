@@ -23,7 +23,9 @@ def test_predictions_are_those_of_the_predictor(run, store):
 def test_intervals_without_bounds_are_no_intervals(run, store, tmp_path):
     shutil.copytree(run, tmp_path / "few")
     path = tmp_path / "few" / "conformal.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "half_width": None}))
+    content = json.loads(path.read_text())
+    content["targets"][0]["half_width"] = None
+    path.write_text(json.dumps(content))
     found = predict_run(tmp_path / "few", store, np.array([0, 1]), device="cpu")
     assert found.low is None
     assert found.high is None

@@ -13,7 +13,8 @@ from hemometric.training.calibration import (
     coverage_range,
     event_outcomes,
     event_scores,
-    read_calibration,
+    read_calibrations,
+    write_calibrations,
 )
 from hemometric.training.contract import TargetContract
 from hemometric.training.labelled import LabelledEcgs
@@ -83,11 +84,21 @@ def test_events_are_strict_and_may_be_low_values():
 def test_it_reads_back_and_a_foreign_file_is_refused(tmp_path):
     _, calibration = calibrated(200)
     path = tmp_path / "conformal.json"
-    path.write_text(calibration.model_dump_json())
-    assert read_calibration(path) == calibration
-    path.write_text('{"half_width": 3}')
-    with pytest.raises(RunError, match="train the run anew"):
-        read_calibration(path)
+    write_calibrations(path, [calibration])
+    assert read_calibrations(path, ["mpcwp"]) == (calibration,)
+    for foreign in ('{"half_width": 3}', '{"schema_version": 3, "targets": []}'):
+        path.write_text(foreign)
+        with pytest.raises(RunError, match="train the run anew"):
+            read_calibrations(path, ["mpcwp"])
+
+
+def test_several_targets_read_back_in_their_order_and_those_of_another_run_are_refused(tmp_path):
+    _, calibration = calibrated(200)
+    other = calibration.model_copy(update={"target": "rap", "platt": {"rap>8": None}})
+    write_calibrations(tmp_path / "conformal.json", [calibration, other])
+    assert read_calibrations(tmp_path / "conformal.json", ["mpcwp", "rap"]) == (calibration, other)
+    with pytest.raises(RunError, match=r"is of mpcwp, rap, the run estimates rap, mpcwp"):
+        read_calibrations(tmp_path / "conformal.json", ["rap", "mpcwp"])
 
 
 def test_the_estimate_says_how_likely_a_value_beyond_the_threshold_is():
@@ -148,12 +159,21 @@ def test_probabilities_from_the_estimate_are_calibrated():
         assert chance[inside].mean() == pytest.approx((new.labels.values[inside] > 15).mean(), abs=0.05)
 
 
+def test_a_file_of_before_there_could_be_several_targets_reads_as_it_was(tmp_path):
+    _, calibration = calibrated(200)
+    path = tmp_path / "conformal.json"
+    path.write_text(calibration.model_dump_json())
+    assert read_calibrations(path, ["mpcwp"]) == (calibration,)
+    with pytest.raises(RunError, match="is of mpcwp, the run estimates mpcwp, rap"):
+        read_calibrations(path, ["mpcwp", "rap"])
+
+
 def test_a_file_of_before_reads_as_probabilities_of_the_head(tmp_path):
     _, calibration = calibrated(200)
     old = calibration.model_dump(exclude={"events_from", "residual_sd", "log_loss"})
     path = tmp_path / "conformal.json"
     path.write_text(json.dumps(old))
-    assert read_calibration(path).events_from == "head"
+    assert read_calibrations(path, ["mpcwp"])[0].events_from == "head"
 
 
 def test_coverage_is_nominal_on_average_and_one_interval_differs_as_much_as_said():

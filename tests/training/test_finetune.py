@@ -94,7 +94,7 @@ def test_the_label_subset_is_what_was_read_and_no_test_patient_is_in_it(finetune
 
 
 def test_conformal_and_platt_come_from_the_calibration_split(finetuned):
-    conformal = json.loads((finetuned / "conformal.json").read_text())
+    (conformal,) = json.loads((finetuned / "conformal.json").read_text())["targets"]
     assert (conformal["n_patients"], conformal["n_ecgs"], conformal["level"]) == (24, 48, 0.9)
     assert conformal["half_width"] > 0
 

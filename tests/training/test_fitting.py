@@ -12,7 +12,7 @@ from hemometric.settings import FinetuneSettings, ViewSettings
 from hemometric.training.batches import PreparedEcgs, derive_all
 from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.fitting import LabelledData, fit
-from hemometric.training.labelled import choose_labels
+from hemometric.training.labelled import choose_label_grids
 from hemometric.training.members import Estimator
 from hemometric.training.runs import Heads
 
@@ -22,7 +22,7 @@ STILL = ViewSettings(crop_s=None, gain_sd=0, lead_gain_sd=0, noise_mv=0, lead_dr
 
 @pytest.fixture(scope="module")
 def start(labelled_store):
-    labels = choose_labels(labelled_store, target="mpcwp", n_labels=20, seed=0)
+    labels = choose_label_grids(labelled_store, targets=("mpcwp",), n_labels=20, seed=0)
     train = labels["train"]
     target = TargetContract(
         name="mpcwp",
@@ -79,7 +79,7 @@ def test_a_frozen_encoder_does_not_move_at_all(start, tmp_path):
 def test_mistake_6_of_the_method_page_the_validation_loss_is_of_every_labelled_ecg(start, tmp_path, freeze):
     fitted(start, tmp_path, n_steps=1, n_validations=1, learning_rates=(1e-9,), freeze=freeze)
     model, data, _ = start
-    values = torch.from_numpy(data.validation.values).float()
+    values = torch.from_numpy(data.validation.values[:, 0]).float()
     head, events = model.heads.eval().regression, model.heads.event
     with torch.no_grad():
         embeddings = model.encoder.eval()(derive_all(data.ecgs.take(data.validation.rows, device=CPU)))

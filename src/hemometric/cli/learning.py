@@ -1,5 +1,6 @@
 """Commands that learn, judge and estimate."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,36 +46,44 @@ def pretrain(
 
 
 @app.command(
-    epilog="Example: hemometric finetune archive --from runs/pclr --target mpcwp --labels 300 --out runs/mpcwp"
+    epilog="Example: hemometric finetune archive --from runs/pclr --target mpcwp --target rap --out runs/pressures"
 )
 def finetune(
     store: StoreArgument,
     source: Annotated[str, typer.Option("--from", metavar="RUN|none", help="A pretrained run; none: from scratch.")],
-    target: Annotated[str, typer.Option(help="mpcwp, mpap, rap, co or one that the store defines.")],
+    target: Annotated[
+        list[str],
+        typer.Option(help="mpcwp, mpap, rap, co or one that the store defines; more than once for several at a time."),
+    ],
     out: Annotated[Path, typer.Option(metavar="RUN")],
-    labels: Annotated[int | None, typer.Option(min=1, help="Use only N labeled training patients.")] = None,
+    labels: Annotated[
+        int | None, typer.Option(min=1, help="Use only N training patients with a label of any target.")
+    ] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="Train only the heads.")] = False,
     baselines: Annotated[bool, typer.Option(help="Also fit the baselines that the report needs.")] = True,
     config: ConfigOption = None,
     settings: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Fit an estimate of a pressure or flow on the labeled ECGs of a store."""
+    """Fit estimates of pressures or flows on the labeled ECGs of a store."""
     need_torch("finetune")
     from hemometric.evaluation import fit_baselines
     from hemometric.settings import FinetuneSettings, load_settings
     from hemometric.store import Store
     from hemometric.training import finetune as run_finetuning
 
-    named = [f"target={target}", *([f"n_labels={labels}"] if labels else []), *(["freeze=true"] if freeze else [])]
+    first, *more = target
+    named = [f"target={first}", *([f"more_targets={json.dumps(more)}"] if more else [])]
+    named += [*([f"n_labels={labels}"] if labels else []), *(["freeze=true"] if freeze else [])]
     chosen = load_settings(FinetuneSettings, config=config, overrides=[*named, *(settings or [])])
     opened = Store.open(store)
     start: Path | Literal["none", "random"]
     start = "none" if source == "none" else "random" if source == "random" else Path(source)
     run_finetuning(opened, source=start, out=out, settings=chosen, resume=resume, device=chosen_device())
-    if baselines:
-        fit_baselines(out, opened, device=chosen_device())
-    typer.echo(f"{out}: fine-tuned; next: hemometric evaluate {out} --store {store} --out REPORT")
+    for name in chosen.targets if baselines else ():
+        fit_baselines(out, opened, device=chosen_device(), target=name)
+    which = f" --target {chosen.targets[0]} (or {', '.join(chosen.targets[1:])})" if len(chosen.targets) > 1 else ""
+    typer.echo(f"{out}: fine-tuned; next: hemometric evaluate {out} --store {store} --out REPORT{which}")
 
 
 @app.command(epilog="Example: hemometric evaluate runs/mpcwp --store archive --out report")
@@ -87,13 +96,14 @@ def evaluate(
         Literal["links", "truth"],
         typer.Option(help="links: ECGs with a linked label; truth: every visit's measurement (simulated stores only)."),
     ] = "links",
+    target: Annotated[str | None, typer.Option(help="One of the run's targets; without it the first.")] = None,
 ) -> None:
-    """Judge a run against baselines on patients that it never saw: report.json and report.html."""
+    """Judge one target of a run against baselines on patients that it never saw: report.json and report.html."""
     need_torch("evaluate")
     from hemometric.evaluation import evaluate as run_evaluation
     from hemometric.store import Store
 
-    run_evaluation(run_path, Store.open(store), out=out, split=split, labels=labels)
+    run_evaluation(run_path, Store.open(store), out=out, split=split, labels=labels, target=target)
     typer.echo(f"{out / 'report.html'}")
 
 
@@ -118,7 +128,7 @@ def predict(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="ECGs in any supported format.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of text.")] = False,
 ) -> None:
-    """Estimate the run's target for ECG files, or say why an ECG is refused."""
+    """Estimate the run's targets for ECG files, or say why an ECG is refused."""
     need_torch("predict")
     from hemometric.inference import Predictor, predictions_json, predictions_text
 

@@ -48,7 +48,7 @@ class MeanModel(_Kept):
 
 
 class FittedBaselines(_Kept):
-    """The content of RUN/baselines.json.
+    """The content of RUN/baselines.json, or of the file of another target of the run.
 
     Attributes:
         target: What is estimated.
@@ -71,29 +71,37 @@ class FittedBaselines(_Kept):
 
 
 def fit_baselines(
-    run: str | Path, store: Store, *, device: Device = "auto", names: Sequence[BaselineName] = BASELINES
+    run: str | Path,
+    store: Store,
+    *,
+    device: Device = "auto",
+    names: Sequence[BaselineName] = BASELINES,
+    target: str | None = None,
 ) -> FittedBaselines:
-    """Fit simpler models to the very labels of a run, and freeze all thresholds, that of the run too.
+    """Fit simpler models to the very labels of one target of a run, and freeze all thresholds, that of the run too.
 
     `mean`: the mean of the training labels. `demographics`: ridge on age and sex. `features`: the best on validation of
     ridge, boosted trees and logistic regression on hand-made ECG features (`fit_hand_made`). `random`: the same heads
-    on a frozen random encoder. `none`: the same network from scratch. Neither of these reads hand-made features. All
-    have the run's training labels, and choose with its validation labels at most.
+    on a frozen random encoder. `none`: the same network from scratch. Neither of these reads hand-made features; both
+    estimate all targets of the run, and are fitted once for all. All have the run's training labels, and choose with
+    its validation labels at most.
 
     Args:
-        run: A fine-tuned run; `baselines.json` and `baselines/` are written into it.
+        run: A fine-tuned run; `baselines.json` (for another target than its first, `baselines-TARGET.json`) and
+            `baselines/` are written into it.
         store: The store it was fitted to.
         device: Where to compute.
-        names: Which; an earlier `baselines.json` is replaced.
+        names: Which; an earlier file is replaced.
+        target: One of the run's; None: its first.
 
     Raises:
         RunError: The run is not fine-tuned, or was fitted to another store.
-        SettingsError: An unknown baseline.
+        SettingsError: An unknown baseline, or a target that the run does not estimate.
     """
     unknown = sorted(set(names) - set(BASELINES))
     if unknown:
         raise SettingsError(f"unknown baseline {unknown[0]!r}: expected some of {', '.join(BASELINES)}")
-    facts = read_run(run)
+    facts = read_run(run, target=target)
     if store.fingerprint != facts.data_fingerprint:
         raise RunError(f"{facts.path}: was fitted to another store than {store.path}: fit its baselines to its own")
     fitted = FittedBaselines(
@@ -107,22 +115,29 @@ def fit_baselines(
     )
     validation = facts.labels["validation"]
     rows = _rows_of(facts, store, validation)
-    said = {"run": predict_run(facts.path, store, rows, device=device)} if len(rows) else {}
+    said: dict[str, Predictions] = {}
     if len(rows):
+        said["run"] = predict_run(facts.path, store, rows, device=device, target=facts.target.name)
         said |= predict_baselines(facts.path, fitted, store, rows, device=device)
     frozen = {name: freeze(facts.target, validation, model) for name, model in said.items()}
     fitted = fitted.model_copy(update={"thresholds": frozen})
-    write_json(facts.path / BASELINES_FILE, fitted.model_dump(mode="json"))
+    write_json(facts.path / baselines_file(facts), fitted.model_dump(mode="json"))
     return fitted
 
 
-def read_baselines(run: Path) -> FittedBaselines | None:
-    """Read RUN/baselines.json; None where no baseline was fitted.
+def baselines_file(facts: RunFacts) -> str:
+    """The name of the file with the baselines of a target within its run."""
+    name = facts.target.name
+    return BASELINES_FILE if name == facts.settings.target else f"baselines-{name}.json"
+
+
+def read_baselines(run: Path, name: str = BASELINES_FILE) -> FittedBaselines | None:
+    """Read a file of baselines in a run, see `baselines_file`; None where no baseline was fitted.
 
     Raises:
         RunError: The file is damaged or of another version.
     """
-    path = run / BASELINES_FILE
+    path = run / name
     if not path.exists():
         return None
     try:
@@ -162,7 +177,9 @@ def predict_baselines(
         )
     for name, directory in fitted.runs.items():
         thresholds = fitted.thresholds.get(name, {})
-        said[name] = predict_run(run / directory, store, rows, device=device, thresholds=thresholds)
+        said[name] = predict_run(
+            run / directory, store, rows, device=device, thresholds=thresholds, target=fitted.target
+        )
     return said
 
 
@@ -246,7 +263,7 @@ def _fit_run(name: Literal["random", "none"], facts: RunFacts, store: Store, *, 
     if name == "none" and settings.method == "probe":
         settings = settings.model_copy(update={"method": "finetune"})
     finetune(store, source=name, out=facts.path / directory, settings=settings, resume=True, device=device)
-    own, other = facts.labels, read_run(facts.path / directory).labels
+    own, other = facts.labels, read_run(facts.path / directory, target=facts.target.name).labels
     if any(set(own[role].ecg_ids) != set(other[role].ecg_ids) for role in own):
         raise RunError(
             f"{facts.path / directory}: has other labels than its run; remove it and fit the baselines again"

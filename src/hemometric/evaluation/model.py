@@ -19,8 +19,9 @@ def predict_run(
     *,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     thresholds: Mapping[str, float | None] | None = None,
+    target: str | None = None,
 ) -> Predictions:
-    """Estimates, probabilities and intervals of a run for some ECGs of a store.
+    """Estimates, probabilities and intervals of one target of a run for some ECGs of a store.
 
     Args:
         run: A fine-tuned run.
@@ -28,9 +29,10 @@ def predict_run(
         rows: Which.
         device: Where to compute.
         thresholds: Event key -> frozen threshold.
+        target: One of the run's; None: its first.
     """
     predictor = Predictor.load(run, device=device)
-    said = predictor.predict_rows(store, rows)
+    said = predictor.predict_rows(store, rows, target=target)
     low, high = _bounded(said.low), _bounded(said.high)
     return Predictions(
         estimate=np.asarray(said.estimate, dtype=np.float64),

@@ -45,7 +45,7 @@ class RunFacts:
 
     Attributes:
         path: Its directory.
-        target: What it estimates.
+        target: What it estimates, of several the one that is asked about.
         settings: Its resolved settings.
         source: Where its encoder came from: an objective, "none" or "random".
         data_fingerprint: Of the store it was fitted to.
@@ -71,24 +71,29 @@ class RunFacts:
         return LabelCounts(**counts)
 
 
-def read_run(path: str | Path) -> RunFacts:
-    """Read what a fine-tuned run tells about itself.
+def read_run(path: str | Path, *, target: str | None = None) -> RunFacts:
+    """Read what a fine-tuned run tells about itself and one of its targets.
+
+    Args:
+        path: Of the run.
+        target: Its name; None: the first of the run.
 
     Raises:
         RunError: There is no such run, it is not finished, it was pretrained only, or a file of it is damaged.
+        SettingsError: The run does not estimate the target.
     """
     run = Run.open(path)
     if not run.contract.targets:
         raise RunError(f"{run.path}: estimates nothing: it is pretrained only; run hemometric finetune --from it")
-    target = find_target(run.contract.targets[0].name)
+    chosen = find_target(run.contract.choose_target(target).name)
     return RunFacts(
         path=run.path,
-        target=target,
+        target=chosen,
         settings=FinetuneSettings.model_validate(run.settings["settings"]),
         source=_name_source(run.settings),
         data_fingerprint=str(run.settings["data_fingerprint"]),
         trained_on_simulated=run.contract.trained_on_simulated,
-        labels=_read_subset(run.path / SUBSET_FILE, target=target.name),
+        labels=_read_subset(run.path / SUBSET_FILE, target=chosen.name),
     )
 
 

@@ -12,6 +12,7 @@ from hemometric.errors import LabelError, SettingsError
 from hemometric.evaluation.baselines import (
     Device,
     Thresholds,
+    baselines_file,
     freeze,
     predict_baselines,
     read_baselines,
@@ -51,8 +52,9 @@ def evaluate(  # noqa: PLR0913  (the interface that the plan names; each argumen
     n_bootstrap: int = 1000,
     seed: int = 0,
     device: Device = "auto",
+    target: str | None = None,
 ) -> Report:
-    """Judge a run against its baselines on patients that it has never seen.
+    """Judge one target of a run against its baselines on patients that the run has never seen.
 
     Args:
         run: A fine-tuned run, best with baselines (`fit_baselines`).
@@ -63,22 +65,25 @@ def evaluate(  # noqa: PLR0913  (the interface that the plan names; each argumen
         n_bootstrap: Resamples of patients.
         seed: Of the resamples.
         device: Where to compute.
+        target: One of the run's; None: its first.
 
     Returns:
         What stands in `out`/report.json.
 
     Raises:
         RunError: The run is not fine-tuned or incomplete, or has seen one of the patients to be judged.
-        LabelError: The split has no ECG with a value of the run's target.
-        SettingsError: `out` holds something that is not a report, or there is no such split.
+        LabelError: The split has no ECG with a value of the target.
+        SettingsError: `out` holds something that is not a report, there is no such split, or the run does not estimate
+            the target.
     """
     _check_place(out)
-    facts = read_run(run)
+    facts = read_run(run, target=target)
     rows, measurements = _choose_ecgs(facts, store, split=split, labels=labels)
-    say(f"judge {facts.path.name}: {len(rows):,} ECGs of {measurements.n_patients:,} patients ({split})")
-    fitted = read_baselines(facts.path)
+    what = f"{len(rows):,} ECGs of {measurements.n_patients:,} patients ({split})"
+    say(f"judge {facts.target.name} of {facts.path.name}: {what}")
+    fitted = read_baselines(facts.path, baselines_file(facts))
     thresholds = _find_thresholds(facts, store, fitted.thresholds.get("run") if fitted else None, device=device)
-    own = predict_run(facts.path, store, rows, device=device, thresholds=thresholds)
+    own = predict_run(facts.path, store, rows, device=device, thresholds=thresholds, target=facts.target.name)
     others = predict_baselines(facts.path, fitted, store, rows, device=device) if fitted else {}
     setting = Setting(
         simulated=store.simulated,
@@ -172,7 +177,10 @@ def _find_thresholds(facts: RunFacts, store: Store, frozen: Thresholds | None, *
     if store.fingerprint != facts.data_fingerprint or len(validation.values) == 0:
         return {}
     rows = find_rows(store, validation.ecg_ids)
-    return {} if rows is None else freeze(facts.target, validation, predict_run(facts.path, store, rows, device=device))
+    if rows is None:
+        return {}
+    said = predict_run(facts.path, store, rows, device=device, target=facts.target.name)
+    return freeze(facts.target, validation, said)
 
 
 def _say_what_is_missing(own: Predictions, others: dict[str, Predictions]) -> tuple[str, ...]:

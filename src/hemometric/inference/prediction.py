@@ -24,6 +24,8 @@ class TargetEstimate:
         low: Lower end of the interval, or None where the run had too few calibration patients for one.
         high: Upper end of the interval, or None.
         probability: Of each event, from 0 to 1.
+        reliability: Of an ensemble, how many of the calibration ECGs its members disagree about more, from 0 to 1; None
+            of a single model.
     """
 
     target: str
@@ -32,6 +34,7 @@ class TargetEstimate:
     low: float | None
     high: float | None
     probability: dict[str, float]
+    reliability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,7 @@ class Prediction:
         n_windows: Windows that the estimates are means of.
         n_windows_refused: Windows of the record that were not good.
         trained_on_simulated: Whether simulated ECGs or labels had a part in the weights.
-        reliability: Of an ensemble, how many of the calibration ECGs its members disagree about more, from 0 to 1; None
-            of a single model.
+        reliability: The least of those of the targets; None of a single model.
         neighbours: Similar ECGs; none are searched for.
     """
 
@@ -66,7 +68,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class RowPredictions:
-    """What a model says about n ECGs of a store.
+    """What a model says of one target about n ECGs of a store.
 
     Attributes:
         target: Name of the target.
@@ -74,7 +76,7 @@ class RowPredictions:
         low: (n,) lower ends of the intervals, -inf where the run had too few calibration patients.
         high: (n,) upper ends, +inf likewise.
         probability: For each event (n,), from 0 to 1.
-        reliability: (n,) as in `Prediction`, or None of a single model.
+        reliability: (n,) as in `TargetEstimate`, or None of a single model.
     """
 
     target: str
@@ -106,8 +108,10 @@ def _text(path: Path, prediction: Prediction) -> str:
     if prediction.n_windows + prediction.n_windows_refused > 1:
         refused = f", {prediction.n_windows_refused} refused" if prediction.n_windows_refused else ""
         lines.append(f"  mean over {prediction.n_windows} windows{refused}")
-    if prediction.reliability is not None:
-        lines.append(f"  reliability {prediction.reliability:.2f} of 1 (the models agree more than on so many ECGs)")
+    reliable = {one.target: one.reliability for one in prediction.estimates.values() if one.reliability is not None}
+    if reliable:
+        named = [f"{target} {found:.2f}" if len(reliable) > 1 else f"{found:.2f}" for target, found in reliable.items()]
+        lines.append(f"  reliability {', '.join(named)} of 1 (the models agree more than on so many ECGs)")
     if prediction.trained_on_simulated:
         lines.append(f"  {SIMULATED_WARNING}")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """From a fine-tuned run and an ECG to an estimate, or to the reason why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,8 +15,8 @@ from hemometric.formats import read_ecg
 from hemometric.inference.embedding import embed_windows, prepare_rows, read_windows
 from hemometric.inference.prediction import Prediction, RowPredictions, TargetEstimate
 from hemometric.store import Store
-from hemometric.training.calibration import Calibration, read_calibration
-from hemometric.training.contract import ModelContract
+from hemometric.training.calibration import Calibration, read_calibrations
+from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.device import resolve_device
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import measure_standardised, measure_windows
@@ -36,7 +37,7 @@ class Predictor:
 
     contract: ModelContract
     _members: tuple[Estimator, ...]
-    _calibration: Calibration
+    _calibrations: tuple[Calibration, ...]
     _device: torch.device
 
     @classmethod
@@ -49,15 +50,16 @@ class Predictor:
         where = resolve_device(device)
         opened = Run.open(run)
         members = load_members(opened, device=where)
-        return cls(opened.contract, members, read_calibration(opened.path / CONFORMAL), where)
+        names = [target.name for target in opened.contract.targets]
+        return cls(opened.contract, members, read_calibrations(opened.path / CONFORMAL, names), where)
 
     @property
     def coverage(self) -> float:
         """Nominal coverage of the intervals."""
-        return self._calibration.level
+        return self._calibrations[0].level
 
     def predict(self, ecg: Ecg) -> Prediction:
-        """Estimate the run's target for one ECG.
+        """Estimate the run's targets for one ECG.
 
         A record longer than the model's window is cut to consecutive windows; the estimate is the mean over those in
         which `hemometric.waveform.assess` finds nothing that refuses them.
@@ -80,20 +82,12 @@ class Predictor:
         embeddings = [embed_windows(windows, encoder=one.encoder, device=self._device) for one in self._members]
         inputs = [torch.cat([embedding, features], dim=1) for embedding in embeddings]
         said = self._say(estimate_members(self._members, inputs))
-        bounded = self._calibration.half_width is not None
-        one = TargetEstimate(
-            target=said.target,
-            unit=self.contract.targets[0].unit,
-            value=float(said.estimate.mean()),
-            low=float(said.low.mean()) if bounded else None,
-            high=float(said.high.mean()) if bounded else None,
-            probability={event: float(chance.mean()) for event, chance in said.probability.items()},
-        )
-        reliability = None if said.reliability is None else float(said.reliability.mean())
-        return replace(answer, estimates={one.target: one}, coverage=self.coverage, reliability=reliability)
+        estimates = {target.name: _mean(said[target.name], unit=target.unit) for target in self.contract.targets}
+        known = [one.reliability for one in estimates.values() if one.reliability is not None]
+        return replace(answer, estimates=estimates, coverage=self.coverage, reliability=min(known, default=None))
 
     def predict_file(self, path: str | Path) -> Prediction:
-        """Read an ECG file and estimate the run's target; a file that cannot be read is refused with the reason.
+        """Read an ECG file and estimate the run's targets; a file that cannot be read is refused with the reason.
 
         Args:
             path: In any supported format.
@@ -105,8 +99,23 @@ class Predictor:
             simulated = self.contract.trained_on_simulated
             return Prediction(ecg_id=Path(path).stem, refused=True, reason=reason, trained_on_simulated=simulated)
 
-    def predict_rows(self, store: Store, rows: NDArray[np.int64]) -> RowPredictions:
-        """Estimate the run's target for rows of a store.
+    def predict_rows(self, store: Store, rows: NDArray[np.int64], *, target: str | None = None) -> RowPredictions:
+        """Estimate one target for rows of a store; `predict_rows_by_target` estimates all at the cost of one.
+
+        Args:
+            store: Of any rate that the model can read.
+            rows: n rows; what ingest let into the store is not assessed again.
+            target: One of the run's; None: its first.
+
+        Raises:
+            RunError: The store's rate is too low, or its windows are of another length.
+            SettingsError: The run does not estimate the target.
+        """
+        chosen = self.contract.choose_target(target).name
+        return self.predict_rows_by_target(store, rows)[chosen]
+
+    def predict_rows_by_target(self, store: Store, rows: NDArray[np.int64]) -> dict[str, RowPredictions]:
+        """Estimate all of the run's targets for rows of a store.
 
         Args:
             store: Of any rate that the model can read.
@@ -117,23 +126,42 @@ class Predictor:
         """
         asked = np.asarray(rows, dtype=np.int64)
         parts = [self._estimate_rows(store, asked[start : start + _CHUNK]) for start in range(0, len(asked), _CHUNK)]
-        return self._say(join_estimates(parts or [self._estimate_rows(store, asked)]))
+        by_target = zip(*(parts or [self._estimate_rows(store, asked)]), strict=True)
+        return self._say([join_estimates(of_target) for of_target in by_target])
 
-    def _estimate_rows(self, store: Store, rows: NDArray[np.int64]) -> Estimates:
+    def _estimate_rows(self, store: Store, rows: NDArray[np.int64]) -> tuple[Estimates, ...]:
         ecgs = prepare_rows(store, rows, contract=self.contract, memory_gib=1.0)
         features = measure_standardised(ecgs, rows, contract=self.contract).to(self._device)
         embeddings = [embed_in_batches(one.encoder, ecgs, rows, device=self._device) for one in self._members]
         return estimate_members(self._members, [torch.cat([one, features], dim=1) for one in embeddings])
 
-    def _say(self, said: Estimates) -> RowPredictions:
-        target = self.contract.targets[0]
-        half_width = self._calibration.half_width
-        reach = np.inf if half_width is None else half_width
-        return RowPredictions(
-            target=target.name,
-            estimate=said.values,
-            low=said.values - reach,
-            high=said.values + reach,
-            probability=self._calibration.probabilities(said, target.events),
-            reliability=self._calibration.reliability(said.spread),
-        )
+    def _say(self, said: Sequence[Estimates]) -> dict[str, RowPredictions]:
+        targets = zip(self.contract.targets, self._calibrations, said, strict=True)
+        return {target.name: _bound(one, target, calibration) for target, calibration, one in targets}
+
+
+def _bound(said: Estimates, target: TargetContract, calibration: Calibration) -> RowPredictions:
+    """Estimates of one target with their intervals and probabilities."""
+    reach = np.inf if calibration.half_width is None else calibration.half_width
+    return RowPredictions(
+        target=target.name,
+        estimate=said.values,
+        low=said.values - reach,
+        high=said.values + reach,
+        probability=calibration.probabilities(said, target.events),
+        reliability=calibration.reliability(said.spread),
+    )
+
+
+def _mean(said: RowPredictions, *, unit: str) -> TargetEstimate:
+    """The mean over the windows of a record."""
+    bounded = bool(np.isfinite(said.low).all())
+    return TargetEstimate(
+        target=said.target,
+        unit=unit,
+        value=float(said.estimate.mean()),
+        low=float(said.low.mean()) if bounded else None,
+        high=float(said.high.mean()) if bounded else None,
+        probability={event: float(chance.mean()) for event, chance in said.probability.items()},
+        reliability=None if said.reliability is None else float(said.reliability.mean()),
+    )

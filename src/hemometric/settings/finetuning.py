@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from hemometric.settings.frozen import Count, Frozen, NotNegative, Positive, Precision
 from hemometric.settings.views import ViewSettings
@@ -13,7 +13,10 @@ class FinetuneSettings(Frozen):
 
     Attributes:
         target: Key of `hemometric.targets.TARGETS`.
-        n_labels: Training patients whose labels are used; None uses all. Validation, calibration and test stay whole.
+        more_targets: Others that the same encoder estimates, each by heads of its own. An ECG teaches the targets that
+            it has a label of; the loss is the mean over the targets with a label in the batch.
+        n_labels: Training patients whose labels are used, of whatever target they have one; None uses all. Validation,
+            calibration and test stay whole.
         method: "finetune" trains from the head's first weights on. "probe" is a linear head on the frozen encoder, by
             ridge regression alone. "probe-then-finetune" starts from that probe, trains everything, and keeps the probe
             where no learning rate does better on the validation labels (Kumar et al. 2022).
@@ -51,6 +54,7 @@ class FinetuneSettings(Frozen):
     """
 
     target: str = "mpcwp"
+    more_targets: tuple[str, ...] = ()
     n_labels: Count | None = None
     method: Literal["finetune", "probe", "probe-then-finetune"] = "finetune"
     freeze: bool = False
@@ -79,8 +83,23 @@ class FinetuneSettings(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
     memory_gib: NotNegative = 4.0
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All that is estimated, in the order of the heads."""
+        return (self.target, *self.more_targets)
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_were_several(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Settings of one target are written as they always were, so that runs and studies of before can go on."""
+        found: dict[str, object] = serialise(self)
+        if not self.more_targets:
+            found.pop("more_targets", None)
+        return found
+
     @model_validator(mode="after")
     def _check(self) -> "FinetuneSettings":
+        if len(set(self.targets)) < len(self.targets):
+            raise ValueError(f"every target is named once, got {', '.join(self.targets)}")
         if len(set(self.learning_rates)) < len(self.learning_rates):
             raise ValueError(f"learning_rates must differ from each other, got {self.learning_rates}")
         if self.method != "finetune" and self.head == "mlp":

@@ -1,6 +1,7 @@
-"""`conformal.json`: the interval's half width and the events' Platt scaling, from the calibration split."""
+"""`conformal.json`: for each target the interval's half width and the events' scaling, by the calibration split."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -13,7 +14,7 @@ from scipy.stats import beta, spearmanr
 from hemometric.errors import RunError
 from hemometric.targets import find_target
 from hemometric.training.contract import TargetContract
-from hemometric.training.files import read_json
+from hemometric.training.files import read_json, write_json
 from hemometric.training.labelled import LabelledEcgs
 from hemometric.training.members import Estimates
 from hemometric.training.ridge import LOGISTIC_PER_NORMAL
@@ -263,13 +264,41 @@ def _log_loss(calibration: Calibration, on: Judged, events: tuple[str, ...]) -> 
     return float(np.average(-np.log(of_what_was).mean(axis=1), weights=patient_weights(on.labels.patients)))
 
 
-def read_calibration(path: Path) -> Calibration:
-    """Read `conformal.json`.
+class _Calibrations(BaseModel):
+    """The content of `conformal.json`; version 1, without a number, was the calibration of a single target."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[2] = 2
+    targets: tuple[Calibration, ...]
+
+
+def write_calibrations(path: Path, calibrations: Sequence[Calibration]) -> None:
+    """Write `conformal.json`, the targets in the order of the contract."""
+    write_json(path, _Calibrations(targets=tuple(calibrations)).model_dump(mode="json"))
+
+
+def read_calibrations(path: Path, targets: Sequence[str]) -> tuple[Calibration, ...]:
+    """Read `conformal.json`, of this version or of the one that knew a single target.
+
+    Args:
+        path: Of the file.
+        targets: Names of the targets of the run, in the order of its contract.
 
     Raises:
-        RunError: It is missing or of another version.
+        RunError: It is missing, of another version, or of other targets.
     """
+    content = read_json(path)
     try:
-        return Calibration.model_validate(read_json(path))
+        if "schema_version" in content:
+            found = _Calibrations.model_validate(content).targets
+        else:
+            found = (Calibration.model_validate(content),)
     except ValidationError as error:
-        raise RunError(f"{path}: {error.errors(include_url=False)[0]['msg']}: train the run anew") from error
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunError(f"{path}: {where}: {first['msg']}: update hemometric, or train the run anew") from error
+    names = tuple(calibration.target for calibration in found)
+    if names != tuple(targets):
+        raise RunError(f"{path}: is of {', '.join(names)}, the run estimates {', '.join(targets)}: copy the run again")
+    return found

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hemometric.settings import FinetuneSettings, PretrainSettings
-from hemometric.training.contract import ModelContract
+from hemometric.training.contract import ModelContract, TargetContract
+from hemometric.training.labelled import LabelGrid, Role
 from hemometric.training.loop import Progress
 from hemometric.training.plan import PretrainingPlan
 
@@ -52,7 +53,7 @@ def finetuning_card(
     contract: ModelContract,
     *,
     source: str,
-    counts: Mapping[str, tuple[int, int]],
+    labels: Mapping[Role, LabelGrid],
     fit: Sequence[str],
 ) -> str:
     """The card of a fine-tuned run, Markdown.
@@ -61,20 +62,38 @@ def finetuning_card(
         settings: Of the fine-tuning.
         contract: Of the model.
         source: What the encoder was before.
-        counts: For each role, labelled ECGs and their patients.
+        labels: For each role, the labelled ECGs; their values in the order of the contract's targets.
         fit: Sentences on the fit and on its calibration.
     """
-    target = contract.targets[0]
     beside = [] if contract.features is None else [f"{len(contract.features.names)} hand-made features"]
     lines = [
-        f"- Target: {target.name} in {target.unit}; events {', '.join(target.events)}",
+        *(f"- Target: {one.name} in {one.unit}; events {', '.join(one.events)}" for one in contract.targets),
         f"- Encoder before: {source}; {'frozen' if settings.freeze else 'trained with the heads'}",
         *(f"- The heads read, beside the embedding: {one}" for one in beside),
-        *(f"- Labels, {role}: {ecgs:,} ECGs of {patients:,} patients" for role, (ecgs, patients) in counts.items()),
-        f"- Training labels: {target.label_mean:.2f} +- {target.label_sd:.2f} {target.unit}",
+        *(f"- Labels, {role}: {_count(grid, contract)}" for role, grid in labels.items()),
+        *(
+            f"- Training labels{_of(one, contract)}: {one.label_mean:.2f} +- {one.label_sd:.2f} {one.unit}"
+            for one in contract.targets
+        ),
         *(f"- {sentence}" for sentence in fit),
     ]
-    return _card(f"Estimate of {target.name}", contract, lines)
+    return _card(f"Estimate of {', '.join(one.name for one in contract.targets)}", contract, lines)
+
+
+def _of(target: TargetContract, contract: ModelContract) -> str:
+    """The target, where there are others."""
+    return f" of {target.name}" if len(contract.targets) > 1 else ""
+
+
+def _count(grid: LabelGrid, contract: ModelContract) -> str:
+    """How many ECGs and patients; with several targets, of each too."""
+    said = "{:,} ECGs of {:,} patients".format(*grid.counts)
+    if len(contract.targets) == 1:
+        return said
+    parts = [
+        "{}: {:,} of {:,}".format(one.name, *grid.of(column).counts) for column, one in enumerate(contract.targets)
+    ]
+    return f"{said} ({', '.join(parts)})"
 
 
 def _card(title: str, contract: ModelContract, lines: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hemometric.ecg import LEADS, Waveform
-from hemometric.errors import RunError
+from hemometric.errors import RunError, SettingsError
+from hemometric.settings import suggest
 from hemometric.targets import Target
 from hemometric.waveform import bandpass, resample
 
@@ -105,6 +106,17 @@ class ModelContract(BaseModel):
     def trained_on_simulated(self) -> bool:
         """Whether simulated ECGs or labels had a part in the weights."""
         return self.simulated_pretraining or self.simulated_labels
+
+    def choose_target(self, name: str | None) -> TargetContract:
+        """The target of a name, the first one of none.
+
+        Raises:
+            SettingsError: The model does not estimate it.
+        """
+        names = [target.name for target in self.targets]
+        if name is not None and name not in names:
+            raise SettingsError(f"the run does not estimate {name!r}{suggest(name, names)}")
+        return self.targets[0 if name is None else names.index(name)]
 
 
 def read_contract(path: Path) -> ModelContract:

@@ -1,4 +1,4 @@
-"""STEP finetune: a pretrained (or new) encoder and a few labels -> estimates in the target's unit."""
+"""STEP finetune: a pretrained (or new) encoder and a few labels -> estimates of targets, each in its unit."""
 
 import copy
 import csv
@@ -18,19 +18,19 @@ from hemometric.store import Store
 from hemometric.store.durable import digest_file
 from hemometric.targets import TARGETS, find_target
 from hemometric.training.batches import PreparedEcgs
-from hemometric.training.calibration import Judged, calibrate
+from hemometric.training.calibration import Judged, calibrate, write_calibrations
 from hemometric.training.card import finetuning_card
 from hemometric.training.contract import ModelContract, TargetContract
 from hemometric.training.device import keep_freed_memory, resolve_device, resolve_precision
-from hemometric.training.files import write_json, write_whole
+from hemometric.training.files import write_whole
 from hemometric.training.fitting import Fitted, LabelledData, fit
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import FeatureTable, fit_features, measure_rows, refuse_slow, standardise
 from hemometric.training.labelled import (
-    LabelledEcgs,
+    LabelGrid,
     Role,
-    choose_labels,
-    label_table,
+    choose_label_grids,
+    grid_table,
     table_bytes,
     table_fingerprint,
 )
@@ -54,7 +54,7 @@ from hemometric.training.runs import (
 )
 
 Source = Path | Literal["none", "random"]
-Labels = dict[Role, LabelledEcgs]
+Labels = dict[Role, LabelGrid]
 
 
 def finetune(
@@ -66,10 +66,11 @@ def finetune(
     resume: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
-    """Fit an estimate of a target to the labels of a store; its test split is never read.
+    """Fit estimates of one or several targets to the labels of a store; its test split is never read.
 
     Every learning rate of the settings is tried, the probe too where the method has one, and the weights with the
-    lowest validation loss are kept. The interval and the probabilities are then fitted to the calibration split.
+    lowest validation loss are kept. The interval and the probabilities of each target are then fitted to its labels of
+    the calibration split.
 
     Args:
         store: With linked labels; its sampling rate need not be that of the pretraining store.
@@ -81,17 +82,17 @@ def finetune(
 
     Raises:
         SettingsError: An unknown target or encoder, or a device or precision that is not to be had.
-        LabelError: The store has no labels of the target.
-        TrainingError: Too few labels, a store that the encoder cannot read, features that cannot be measured on what
-            it reads, or a loss that is not finite.
+        LabelError: The store has no labels of a target.
+        TrainingError: Too few labels of a target, a store that the encoder cannot read, features that cannot be
+            measured on what it reads, or a loss that is not finite.
         RunError: `source` is no finished run; or `out` exists without `resume`, or was begun with other settings.
     """
     where = resolve_device(device)
     settings = _resolve_method(settings, source)
     encoder, contract, settings = _start(source, settings, store, device=where)
-    labels = choose_labels(store, target=settings.target, n_labels=settings.n_labels, seed=settings.seed)
-    contract = contract.model_copy(update={"targets": (_target_contract(labels["train"], settings),)})
-    table = label_table(store, labels, target=settings.target)
+    labels = choose_label_grids(store, targets=settings.targets, n_labels=settings.n_labels, seed=settings.seed)
+    contract = contract.model_copy(update={"targets": _target_contracts(labels["train"], settings)})
+    table = grid_table(store, labels, targets=settings.targets)
     description = _describe(store, source, settings, contract)
     if begin_run(out, {**description, "label_fingerprint": table_fingerprint(table)}, resume=resume):
         say(f"{out}: is finished already")
@@ -109,16 +110,21 @@ def finetune(
         place = member_place(out, number)
         members.append(fit(model, data, settings=own, contract=contract, run=place, device=where))
     judged = [_judge(members, data, labels[role]) for role in ("calibration", "validation")]
-    calibration = calibrate(contract.targets[0], *judged, level=settings.coverage, events=settings.events)
+    calibrations = [
+        calibrate(target, *of_target, level=settings.coverage, events=settings.events)
+        for target, *of_target in zip(contract.targets, *judged, strict=True)
+    ]
     write_whole(out / "label_subset.parquet", table_bytes(table))
     write_splits(out / "splits.csv", store)
-    write_json(out / CONFORMAL, calibration.model_dump(mode="json"))
+    write_calibrations(out / CONFORMAL, calibrations)
     write_members(out, [fitted.model for fitted in members])
     prefixes = [f"Member {number}: " for number in range(1, len(members) + 1)] if len(members) > 1 else [""]
     sentences = [prefix + _fit_sentence(fitted, settings) for prefix, fitted in zip(prefixes, members, strict=True)]
-    sentences += [*calibration.sentences(contract.targets[0].unit), *_leak(store, source)]
-    counts: dict[str, tuple[int, int]] = {role: chosen.counts for role, chosen in labels.items()}
-    card = finetuning_card(settings, contract, source=_source_name(source), counts=counts, fit=sentences)
+    for target, calibration in zip(contract.targets, calibrations, strict=True):
+        of_target = f"{target.name}: " if len(contract.targets) > 1 else ""
+        sentences += [of_target + sentence for sentence in calibration.sentences(target.unit)]
+    sentences += _leak(store, source)
+    card = finetuning_card(settings, contract, source=_source_name(source), labels=labels, fit=sentences)
     write_whole(out / "card.md", card.encode())
     finish_run(out, contract)
 
@@ -153,14 +159,16 @@ def _new_member(encoder: Encoder, source: Source, settings: FinetuneSettings, co
         return Estimator(member, new_heads(contract)).to(device)
 
 
-def _judge(members: Sequence[Fitted], data: LabelledData, labels: LabelledEcgs) -> Judged:
+def _judge(members: Sequence[Fitted], data: LabelledData, labels: LabelGrid) -> list[Judged]:
+    """For each target, its labelled ECGs and what the members say about them."""
     models = [fitted.model for fitted in members]
     inputs = []
     for model in models:
         device = next(model.parameters()).device
         embeddings = embed_in_batches(model.encoder, data.ecgs, labels.rows, device=device)
         inputs.append(data.beside(embeddings, labels.rows))
-    return Judged(labels, estimate_members(models, inputs))
+    said = estimate_members(models, inputs)
+    return [Judged(labels.of(column), one.at(labels.known(column))) for column, one in enumerate(said)]
 
 
 def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
@@ -226,17 +234,22 @@ def _refuse_other_signal(settings: FinetuneSettings, contract: ModelContract, so
             raise TrainingError(f"{source}: has {name} {value}, not {asked}: leave {name} out of the settings")
 
 
-def _target_contract(train: LabelledEcgs, settings: FinetuneSettings) -> TargetContract:
-    target = find_target(settings.target)
-    return TargetContract(
-        name=target.name,
-        unit=target.unit,
-        label_mean=float(train.values.mean()),
-        label_sd=float(train.values.std()),
-        events=tuple(event.key for event in target.events),
-        head=settings.head or "mlp",
-        definition=None if target.name in TARGETS else target,
-    )
+def _target_contracts(train: LabelGrid, settings: FinetuneSettings) -> tuple[TargetContract, ...]:
+    contracts = []
+    for column, target in enumerate(map(find_target, settings.targets)):
+        values = train.of(column).values
+        contracts.append(
+            TargetContract(
+                name=target.name,
+                unit=target.unit,
+                label_mean=float(values.mean()),
+                label_sd=float(values.std()),
+                events=tuple(event.key for event in target.events),
+                head=settings.head or "mlp",
+                definition=None if target.name in TARGETS else target,
+            )
+        )
+    return tuple(contracts)
 
 
 def _source_name(source: Source) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,12 +20,13 @@ from hemometric.training.device import autocast
 from hemometric.training.files import write_whole
 from hemometric.training.forward import embed_in_batches
 from hemometric.training.hand_features import FeatureTable
-from hemometric.training.labelled import LabelledEcgs, assign_folds
+from hemometric.training.labelled import LabelGrid, assign_folds
 from hemometric.training.layer_rates import layer_factors, shortened_steps
 from hemometric.training.loop import Progress, Schedule, Task, optimise
 from hemometric.training.members import Estimator
 from hemometric.training.randomness import Purpose, seeded_layers, torch_generator
 from hemometric.training.ridge import start_from_ridge
+from hemometric.training.runs import Heads
 from hemometric.views import random_view
 
 _ROUNDS, _LEAST_STEPS, _MOST_STEPS = 20, 300, 1000
@@ -43,8 +45,8 @@ class LabelledData:
     """
 
     ecgs: PreparedEcgs
-    train: LabelledEcgs
-    validation: LabelledEcgs
+    train: LabelGrid
+    validation: LabelGrid
     names: Sequence[str]
     features: FeatureTable | None = None
 
@@ -100,24 +102,26 @@ def fit(
         for rows in (data.train.rows, data.validation.rows)
     )
     if settings.head == "linear":
-        start_from_ridge(
-            model.heads,
-            target=settings.target,
-            train=(train, data.train.values),
-            validation=(validation, data.validation.values),
-            folds=assign_folds(data.train.patients, seed=settings.seed),
-        )
-    fitted = []
+        for column, (heads, target) in enumerate(zip(model.heads.by_target(), settings.targets, strict=True)):
+            labels = data.train.of(column)
+            start_from_ridge(
+                heads,
+                target=target,
+                train=(_at(train, data.train.known(column)), labels.values),
+                validation=(_at(validation, data.validation.known(column)), data.validation.of(column).values),
+                folds=assign_folds(labels.patients, seed=settings.seed),
+            )
+    fitted, named = [], ", ".join(settings.targets)
     if settings.method != "finetune":
         losses = _Losses(model, data, settings, contract, device, (train, validation))
         progress = Progress(best_loss=_look(losses), finished=True)
-        _note_probe(run / "history.jsonl", f"probe {settings.target}", progress)
+        _note_probe(run / "history.jsonl", f"probe {named}", progress)
         fitted.append(Fitted(copy.deepcopy(model), None, progress))
     for number, schedule in enumerate([] if settings.method == "probe" else _schedules(settings, data=data)):
         candidate = copy.deepcopy(model)
         losses = _Losses(candidate, data, settings, contract, device, (train, validation) if settings.freeze else None)
         task = Task(
-            title=f"finetune {settings.target} at {schedule.learning_rate:g}",
+            title=f"finetune {named} at {schedule.learning_rate:g}",
             model=candidate.heads if settings.freeze else candidate,
             loss=losses.step,
             validate=losses.validate,
@@ -127,6 +131,10 @@ def fit(
             progress = optimise(task, schedule=schedule, run=run, name=f"rate-{number}", device=device)
         fitted.append(Fitted(candidate, schedule.learning_rate, progress))
     return min(fitted, key=lambda one: np.inf if one.progress.best_loss is None else one.progress.best_loss)
+
+
+def _at(seen: Tensor, places: NDArray[np.intp]) -> Tensor:
+    return seen[torch.from_numpy(places).to(seen.device)]
 
 
 def _look(losses: "_Losses") -> float:
@@ -167,6 +175,9 @@ def _schedules(settings: FinetuneSettings, *, data: LabelledData) -> list[Schedu
 class _Losses:
     """Mean squared error of the standardised target plus the weighted cross-entropy of its events.
 
+    Of several targets each has this loss over the ECGs that have a label of it; of those with a label at all, the mean
+    is taken.
+
     Attributes:
         embeddings: What the heads read of the training and validation ECGs, where the encoder is frozen.
     """
@@ -188,7 +199,7 @@ class _Losses:
         places = self.places(step)
         with seeded_layers(self.settings.seed, Purpose.DROPOUT, step, device=self.device):
             if self.embeddings is not None:
-                seen = self.embeddings[0][torch.from_numpy(places).to(self.device)]
+                seen = _at(self.embeddings[0], places)
             else:
                 seen = self._embed_views(self.data.train.rows[places], step)
             return self._loss(seen, self.data.train.values[places])
@@ -205,7 +216,7 @@ class _Losses:
         return self.data.beside(embeddings, rows)
 
     def validate(self) -> float:
-        """The loss over the whole validation split, each labelled ECG weighing the same."""
+        """The loss over the whole validation split, each labelled ECG of a target weighing the same."""
         if self.embeddings is not None:
             seen = self.embeddings[1]
         else:
@@ -214,11 +225,33 @@ class _Losses:
             seen = self.data.beside(embeddings, rows)
         return float(self._loss(seen, self.data.validation.values)[0])
 
-    def _loss(self, embeddings: Tensor, values: np.ndarray) -> tuple[Tensor, Mapping[str, float]]:
-        heads = self.model.heads
-        labels = torch.from_numpy(values).to(embeddings)
-        squared = functional.mse_loss(heads.regression.standardised(embeddings), heads.regression.standardise(labels))
-        happened = torch.from_numpy(event_outcomes(values, self.settings.target)).to(embeddings)
-        entropy = functional.binary_cross_entropy_with_logits(heads.event(embeddings), happened)
+    def _loss(self, embeddings: Tensor, values: NDArray[np.float64]) -> tuple[Tensor, Mapping[str, float]]:
+        """The loss for labels (n, n_targets), NaN where there is none, and its two parts."""
+        parts = [
+            _target_losses(heads, embeddings, values[:, column], target=target)
+            for column, (heads, target) in enumerate(
+                zip(self.model.heads.by_target(), self.settings.targets, strict=True)
+            )
+            if not np.isnan(values[:, column]).all()
+        ]
+        squared = torch.stack([part for part, _ in parts]).mean()
+        entropy = torch.stack([part for _, part in parts]).mean()
         facts = {"train_squared_error": float(squared.detach()), "train_event_entropy": float(entropy.detach())}
         return squared + self.settings.event_weight * entropy, facts
+
+
+def _target_losses(
+    heads: Heads, embeddings: Tensor, values: NDArray[np.float64], *, target: str
+) -> tuple[Tensor, Tensor]:
+    """Mean squared error and cross-entropy of the ECGs whose value is not NaN.
+
+    The heads read the others too, for their batch norm alone: what it measures is of the ECGs, not of their labels, and
+    a batch may have a single label of a target.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    labels = torch.from_numpy(values[known]).to(embeddings)
+    happened = torch.from_numpy(event_outcomes(values[known], target)).to(embeddings)
+    squared = functional.mse_loss(
+        _at(heads.regression.standardised(embeddings), known), heads.regression.standardise(labels)
+    )
+    return squared, functional.binary_cross_entropy_with_logits(_at(heads.event(embeddings), known), happened)

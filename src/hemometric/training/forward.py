@@ -30,7 +30,7 @@ def embed_in_batches(encoder: Encoder, ecgs: PreparedEcgs, rows: Rows, *, device
 
 
 def estimate(heads: Heads, embeddings: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Estimates (n,) in the target's unit and event logits (n, n_events), in eval mode."""
+    """What the heads of one target say in eval mode: estimates (n,) in its unit and event logits (n, n_events)."""
     was_training = heads.training
     heads.eval()
     with torch.no_grad():

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hemometric.errors import TrainingError
-from hemometric.labels import linked_labels
+from hemometric.labels import LinkedLabels, linked_labels
 from hemometric.progress import say
 from hemometric.store import Store
 from hemometric.training.randomness import Purpose, numpy_rng
@@ -25,7 +25,7 @@ _MIN_TRAIN, _MIN_VALIDATION = 8, 2
 
 @dataclass(frozen=True, slots=True)
 class LabelledEcgs:
-    """Labelled ECGs of one role.
+    """Labelled ECGs of one role and one target.
 
     Attributes:
         rows: (n,) rows of the store.
@@ -43,30 +43,80 @@ class LabelledEcgs:
         return len(self.rows), len(np.unique(self.patients))
 
 
+@dataclass(frozen=True, slots=True)
+class LabelGrid:
+    """ECGs of one role that have a label of at least one target.
+
+    Attributes:
+        rows: (n,) rows of the store.
+        values: (n, n_targets), each in its target's unit; NaN where an ECG has no label of a target.
+        patients: (n,) patient ids.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    patients: NDArray[np.str_]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """ECGs and patients."""
+        return len(self.rows), len(np.unique(self.patients))
+
+    def known(self, column: int) -> NDArray[np.intp]:
+        """Places of the ECGs that have a label of a target, rising."""
+        return np.flatnonzero(~np.isnan(self.values[:, column]))
+
+    def of(self, column: int) -> LabelledEcgs:
+        """The ECGs that have a label of a target."""
+        at = self.known(column)
+        return LabelledEcgs(self.rows[at], self.values[at, column], self.patients[at])
+
+
 def choose_labels(store: Store, *, target: str, n_labels: int | None, seed: int) -> dict[Role, LabelledEcgs]:
+    """As `choose_label_grids`, of one target."""
+    grids = choose_label_grids(store, targets=(target,), n_labels=n_labels, seed=seed)
+    return {role: grid.of(0) for role, grid in grids.items()}
+
+
+def choose_label_grids(
+    store: Store, *, targets: Sequence[str], n_labels: int | None, seed: int
+) -> dict[Role, LabelGrid]:
     """Take the labels of the training, validation and calibration splits; test labels are dropped at once.
 
-    `n_labels` keeps so many training *patients*, with all their labelled ECGs; the patients of a smaller number are
-    among those of a larger one of the same seed. The other splits stay whole.
+    `n_labels` keeps so many training *patients* who have a label of at least one target, with all their labelled ECGs;
+    the patients of a smaller number are among those of a larger one of the same seed. The other splits stay whole.
 
     Args:
         store: With linked labels.
-        target: Name of the target.
+        targets: Names of the targets, at least one.
         n_labels: Training patients, or None for all; all of them, too, where there are not so many.
         seed: Of the choice.
 
     Raises:
-        TrainingError: Too few labels to train on or to choose by, or all training labels are equal.
-        LabelError: The store has no labels of this target.
+        TrainingError: Too few labels of a target to train on or to choose by, or all its training labels are equal.
+        LabelError: The store has no labels of a target.
     """
-    linked = linked_labels(store, target)
-    ids = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)[linked.rows]
-    splits = store.splits()[linked.rows]
+    rows, values = _join([linked_labels(store, target) for target in targets])
+    ids = np.array(store.ecgs["patient_id"].to_pylist(), dtype=np.str_)[rows]
+    splits = store.splits()[rows]
     kept = {role: np.flatnonzero(splits == role) for role in ROLES}
     kept["train"] = _of_some_patients(kept["train"], ids, n_labels=n_labels, seed=seed)
-    chosen = {role: LabelledEcgs(linked.rows[at], linked.values[at], ids[at]) for role, at in kept.items()}
-    _check_enough(chosen, store=store, target=target)
+    chosen = {role: LabelGrid(rows[at], values[at], ids[at]) for role, at in kept.items()}
+    for column, target in enumerate(targets):
+        remedy = (
+            "link more catheter values" if len(targets) == 1 else "leave this target out, link more catheter values"
+        )
+        _check_enough({role: grid.of(column) for role, grid in chosen.items()}, store, target=target, remedy=remedy)
     return chosen
+
+
+def _join(linked: Sequence[LinkedLabels]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows (n,) with a label of any target, rising, and the labels (n, n_targets), NaN where there is none."""
+    rows = np.unique(np.concatenate([labels.rows for labels in linked]))
+    values = np.full((len(rows), len(linked)), np.nan)
+    for column, labels in enumerate(linked):
+        values[np.searchsorted(rows, labels.rows), column] = labels.values
+    return rows, values
 
 
 def _of_some_patients(
@@ -81,13 +131,13 @@ def _of_some_patients(
     return at[np.isin(ids[at], patients[order[:n_labels]])]
 
 
-def _check_enough(chosen: Mapping[Role, LabelledEcgs], *, store: Store, target: str) -> None:
+def _check_enough(chosen: Mapping[Role, LabelledEcgs], store: Store, *, target: str, remedy: str) -> None:
     for role, least in (("train", _MIN_TRAIN), ("validation", _MIN_VALIDATION)):
         found = len(chosen[role].rows)  # type: ignore[index]  # mypy widens the literal
         if found < least:
             raise TrainingError(
                 f"{store.path}: {found} labelled ECGs of {target} in the {role} split, at least {least} are needed: "
-                "link more catheter values, or bring a splits.csv of your own"
+                f"{remedy}, or bring a splits.csv of your own"
             )
     if np.ptp(chosen["train"].values) == 0:
         raise TrainingError(f"{store.path}: all training labels of {target} are {chosen['train'].values[0]:g}")
@@ -112,6 +162,14 @@ def label_table(store: Store, chosen: Mapping[Role, LabelledEcgs], *, target: st
             "target": [target] * len(rows),
             "value": np.concatenate([chosen[role].values for role in ROLES]),
         }
+    )
+
+
+def grid_table(store: Store, chosen: Mapping[Role, LabelGrid], *, targets: Sequence[str]) -> pa.Table:
+    """The same of several targets, one after the other; an ECG has a line for each of its labels."""
+    one_each = [{role: grid.of(column) for role, grid in chosen.items()} for column in range(len(targets))]
+    return pa.concat_tables(
+        [label_table(store, one, target=target) for one, target in zip(one_each, targets, strict=True)]
     )
 
 

@@ -43,7 +43,7 @@ class Estimator(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """What the members of a run say about n ECGs.
+    """What the members of a run say of one target about n ECGs.
 
     Attributes:
         values: (n,) means over the members, in the target's unit.
@@ -55,27 +55,43 @@ class Estimates:
     logits: NDArray[np.float64]
     spread: NDArray[np.float64] | None
 
+    def at(self, places: NDArray[np.intp]) -> "Estimates":
+        """Those of some of the ECGs."""
+        spread = None if self.spread is None else self.spread[places]
+        return Estimates(self.values[places], self.logits[places], spread)
+
 
 def new_heads(contract: ModelContract) -> Heads:
     """Heads with random weights that read the embedding and, where the contract has them, hand-made features."""
-    return Heads(contract.targets[0], embedding_dim=contract.head_width)
+    return Heads(*contract.targets, embedding_dim=contract.head_width)
 
 
-def estimate_members(members: Sequence[Estimator], inputs: Sequence[Tensor]) -> Estimates:
+def estimate_members(members: Sequence[Estimator], inputs: Sequence[Tensor]) -> tuple[Estimates, ...]:
     """Average what the heads of all members say, in eval mode.
 
     Args:
         members: At least one.
         inputs: For each member what its heads read, (n, head_width): its own embedding, then the features if any.
+
+    Returns:
+        For each target, in the order of the contract.
     """
-    said = [estimate(member.heads, seen) for member, seen in zip(members, inputs, strict=True)]
+    said = [
+        [estimate(heads, seen) for heads in member.heads.by_target()]
+        for member, seen in zip(members, inputs, strict=True)
+    ]
+    return tuple(_average(of_target) for of_target in zip(*said, strict=True))
+
+
+def _average(said: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Estimates:
+    """Of the values (n,) and logits (n, n_events) that each member says."""
     values = np.stack([value for value, _ in said])
     logits = np.stack([logit for _, logit in said]).mean(axis=0)
     return Estimates(values.mean(axis=0), logits, values.std(axis=0, ddof=1) if len(said) > 1 else None)
 
 
 def join_estimates(parts: Sequence[Estimates]) -> Estimates:
-    """Put the ECGs of several estimates of the same members after each other."""
+    """Put the ECGs of several estimates of one target by the same members after each other."""
     spreads = [part.spread for part in parts if part.spread is not None]
     return Estimates(
         np.concatenate([part.values for part in parts]),

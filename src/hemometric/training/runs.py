@@ -32,22 +32,30 @@ _PACKAGES = ("numpy", "torch", "scipy", "numba", "safetensors")
 
 
 class Heads(nn.Module):
-    """The heads of one target.
+    """The heads of one target; those of further targets are kept in `more`.
+
+    So the weights of a run of one target have the names that they had before there could be several.
 
     Args:
         contract: Of the target.
+        more: Of the further targets.
         embedding_dim: Width of the embedding.
     """
 
-    def __init__(self, contract: TargetContract, *, embedding_dim: int) -> None:
+    def __init__(self, contract: TargetContract, *more: TargetContract, embedding_dim: int) -> None:
         super().__init__()
         self.regression = RegressionHead(
             embedding_dim, kind=contract.head, label_mean=contract.label_mean, label_sd=contract.label_sd
         )
         self.event = EventHead(embedding_dim, kind=contract.head, events=contract.events)
+        self.more = nn.ModuleList(Heads(one, embedding_dim=embedding_dim) for one in more)
+
+    def by_target(self) -> tuple["Heads", ...]:
+        """The heads of each target, in the order of the contract."""
+        return (self, *(one for one in self.more if isinstance(one, Heads)))
 
     def forward(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimates (n,) in the target's unit and event logits (n, n_events)."""
+        """Estimates (n,) in the unit and event logits (n, n_events) of the (first) target; see `by_target`."""
         return self.regression(embeddings), self.event(embeddings)
 
 
@@ -189,7 +197,7 @@ class Run:
         """
         if not self.contract.targets:
             raise RunError(f"{self.path}: estimates nothing: it is pretrained only; run hemometric finetune --from it")
-        heads = Heads(self.contract.targets[0], embedding_dim=self.contract.embedding_dim)
+        heads = Heads(*self.contract.targets, embedding_dim=self.contract.embedding_dim)
         _load(heads, self.path / HEAD_WEIGHTS)
         return heads.to(device).eval()
 
