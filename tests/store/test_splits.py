@@ -3,12 +3,21 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemometric.errors import StoreError
-from hemometric.store.splits import SPLITS, assign, assign_among, read_splits
+from hemometric.store.splits import (
+    SPLITS,
+    assign,
+    assign_among,
+    assign_joined,
+    check_joined,
+    join_copied,
+    read_splits,
+)
 
 
 def assign_slowly(patient):
@@ -97,3 +106,49 @@ def test_splits_that_are_not_text_are_refused(tmp_path):
     path.write_bytes(b"patient_id,split\n\xff\xfe,train\n")
     with pytest.raises(StoreError, match="not a readable CSV"):
         read_splits(path, patient_ids=["a"])
+
+
+def joined(ecgs):
+    """Of (patient_id, content_hash) each."""
+    patients, hashes = zip(*ecgs, strict=True) if ecgs else ((), ())
+    return join_copied(
+        pa.chunked_array([pa.array(patients, pa.string())]), pa.chunked_array([pa.array(hashes, pa.string())])
+    )
+
+
+def join_slowly(ecgs):
+    """Merge sets of patients until none share an ECG."""
+    groups = [{patient} for patient in dict.fromkeys(patient for patient, _ in ecgs)]
+    for content in {content for _, content in ecgs} - {""}:
+        owners = {patient for patient, other in ecgs if other == content}
+        touched = [group for group in groups if group & owners]
+        groups = [group for group in groups if not group & owners] + [set().union(*touched)]
+    return tuple(sorted(tuple(sorted(group)) for group in groups if len(group) > 1))
+
+
+@settings(deadline=None)
+@given(ecgs=st.lists(st.tuples(st.sampled_from("abcdefghij"), st.sampled_from(["", *"1234567890"]))))
+def test_patients_are_joined_by_chains_of_copies_and_by_nothing_else(ecgs):
+    assert joined(ecgs) == join_slowly(ecgs)
+    assert joined(ecgs[::-1]) == joined(ecgs)
+
+
+@settings(deadline=None)
+@given(ecgs=st.lists(st.tuples(st.text(max_size=3), st.sampled_from("1234567")), min_size=1))
+def test_no_copy_is_in_two_splits_and_nobody_else_moves(ecgs):
+    groups = joined(ecgs)
+    patients = [patient for patient, _ in ecgs]
+    splits = assign_joined(patients, joined=groups)
+    for content in {content for _, content in ecgs}:
+        assert len({split for (_, other), split in zip(ecgs, splits, strict=True) if other == content}) == 1
+    firsts = {group[0] for group in groups}
+    others = {patient for group in groups for patient in group} - firsts
+    for patient, split, alone in zip(patients, splits, assign(patients), strict=True):
+        assert split == alone or patient in others
+
+
+def test_copies_in_two_splits_of_a_users_table_are_named():
+    splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
+    check_joined(splits, joined=[("a", "c", "d")], where="splits.csv")
+    with pytest.raises(StoreError, match=r"splits.csv: the very same ECG .* \(1 times: 'a' \(train\), 'b' \(test\)\)"):
+        check_joined(splits, joined=[("a", "b"), ("c", "d")], where="splits.csv")

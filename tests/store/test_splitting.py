@@ -31,12 +31,19 @@ def store_of(tmp_path):
     """Return a function that makes a store of ECGs (patient_id, acquired_at, source)."""
     made = []
 
-    def make(*ecgs):
+    def make(*ecgs, hashes=None):
         path = tmp_path / f"store{len(made)}"
         made.append(path)
         fixed = {"patient_id_known": True, "n_samples_original": 10, "sampling_rate_hz_original": 250.0}
         rows = [
-            {"ecg_id": f"e{k}", "patient_id": patient, "acquired_at": at, "source": source, "content_hash": "", **fixed}
+            {
+                "ecg_id": f"e{k}",
+                "patient_id": patient,
+                "acquired_at": at,
+                "source": source,
+                "content_hash": hashes[k] if hashes else "",
+                **fixed,
+            }
             for k, (patient, at, source) in enumerate(ecgs)
         ]
         shape = StoreSettings(sampling_rate_hz=250.0, n_samples=10, stored_leads=INDEPENDENT_LEADS, simulated=False)
@@ -241,3 +248,50 @@ def test_the_account_counts_patients_ecgs_and_linked_values(store_of):
 def test_a_time_that_cannot_be_read_is_named(store_of):
     with pytest.raises(StoreError, match=r"ECG e0: time '1\.1\.2018' is not ISO 8601"):
         split_by_time(store_of(("a", "1.1.2018", "x")), train_until="2018-01-01")
+
+
+COPIED = [
+    ("anna", "2016-01-01T10:00:00", "north/1"),
+    ("bert", "2021-01-01T10:00:00", "south/2"),
+    ("carl", "2016-05-01T10:00:00", "north/3"),
+    ("dora", "2021-05-01T10:00:00", "south/4"),
+]
+
+
+def test_by_hash_patients_with_the_same_ecg_share_the_split_of_the_first(store_of):
+    patients = [f"p{number:03d}" for number in range(200)]
+    ecgs = [(patient, None, "a/1") for patient in patients]
+    store = store_of(*ecgs, hashes=[str(number // 2) for number in range(200)])
+    splits = by_patient(store)
+    assert [splits[patient] for patient in patients] == np.repeat(assign(patients[::2]), 2).tolist()
+
+
+def test_what_a_rule_draws_it_draws_once_for_patients_with_the_same_ecg(store_of):
+    ecgs = [(f"p{number:03d}", "2016-01-01T10:00:00", "a/1") for number in range(100)]
+    store = store_of(*ecgs, ("z", "2022-01-01T10:00:00", "a/1"), hashes=[*(str(k // 2) for k in range(100)), "z"])
+    split_by_time(store, train_until="2020-01-01")
+    splits = by_patient(store)
+    assert {splits[f"p{k:03d}"] == splits[f"p{k + 1:03d}"] for k in range(0, 100, 2)} == {True}
+    assert {"train", "validation", "calibration"} <= set(splits.values())
+
+
+def test_a_rule_that_tears_copies_apart_is_refused_by_name_until_told_where_they_go(store_of):
+    store = store_of(*COPIED, hashes=["x", "x", "y", "z"])
+    message = r"2 patients cannot be placed \('anna', 'bert'\): the very same ECG stands under .* \('anna' and 'bert'\)"
+    for split in (
+        lambda unclear: split_by_time(store, train_until="2020-01-01", unclear=unclear),
+        lambda unclear: split_by_site(store, column="source", sites={"test": ["south"]}, unclear=unclear),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            split(None)
+        assert split("validation").n_unclear == 2
+        splits = by_patient(store)
+        assert (splits["anna"], splits["bert"], splits["dora"]) == ("validation", "validation", "test")
+
+
+def test_a_table_of_the_users_own_that_tears_copies_apart_is_not_used(store_of):
+    store = store_of(*COPIED, hashes=["x", "x", "y", "z"])
+    (store.path / "splits.csv").write_text("patient_id,split\nanna,train\nbert,test\ncarl,train\ndora,test\n")
+    with pytest.raises(StoreError, match=r"splits.csv: the very same ECG .* 'anna' \(train\), 'bert' \(test\)"):
+        store.splits()
+    assert any("the very same ECG" in problem for problem in verify(store.path))

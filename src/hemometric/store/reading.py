@@ -14,7 +14,7 @@ from hemometric.errors import StoreError
 from hemometric.store.definitions import read_targets
 from hemometric.store.manifest import Manifest, read_manifest
 from hemometric.store.shards import Microvolts, Shard, find_shard, gather, to_millivolts
-from hemometric.store.splits import SPLITS_FILE, assign, read_splits
+from hemometric.store.splits import SPLITS_FILE, assign_joined, check_joined, join_copied, read_splits
 from hemometric.store.tables import (
     LABELS_SCHEMA,
     LINKS_SCHEMA,
@@ -160,18 +160,29 @@ class Store:
         """Every visit's values of a simulated store (`TRUTH_SCHEMA`), or None."""
         return read_optional_table(self.path / "truth.parquet", TRUTH_SCHEMA)
 
+    @cached_property
+    def joined_patients(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of patients under whom the very same ECG stands; see `splits.join_copied`. Mostly none."""
+        return join_copied(self.ecgs["patient_id"], self.ecgs["content_hash"])
+
     def splits(self) -> NDArray[np.str_]:
         """The split of each row: "train", "validation", "calibration" or "test"; of a patient always the same one.
 
-        By hash of patient_id, or from the store's `splits.csv` where a user put one.
+        By hash of patient_id, or from the store's `splits.csv` where a user put one. Patients who share an ECG (see
+        `joined_patients`) share a split.
 
         Raises:
-            StoreError: `splits.csv` is not usable.
+            StoreError: `splits.csv` is not usable, or puts patients who share an ECG into different splits.
         """
         patient_ids = self.ecgs["patient_id"].combine_chunks().dictionary_encode()
         patients = patient_ids.dictionary.to_pylist()
         path = self.path / SPLITS_FILE
-        of_patient = read_splits(path, patient_ids=patients) if path.exists() else assign(patients)
+        if path.exists():
+            of_patient = read_splits(path, patient_ids=patients)
+            named = dict(zip(patients, of_patient.tolist(), strict=True))
+            check_joined(named, joined=self.joined_patients, where=str(path))
+        else:
+            of_patient = assign_joined(patients, joined=self.joined_patients)
         of_row: NDArray[np.str_] = of_patient[patient_ids.indices.to_numpy(zero_copy_only=False)]
         return of_row
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from hemometric.errors import StoreError
@@ -72,6 +73,77 @@ def assign_among(patient_ids: Sequence[str], *, splits: Sequence[str]) -> NDArra
 def _fraction_of(patient_id: str) -> float:
     digest = hashlib.sha256((_SALT + patient_id).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def join_copied(patient_ids: pa.ChunkedArray, content_hashes: pa.ChunkedArray) -> tuple[tuple[str, ...], ...]:
+    """Find the patients who must share a split since the very same ECG stands under each of them.
+
+    Who shares an ECG with a patient who shares another one with a third is joined with both.
+
+    Args:
+        patient_ids: Of n ECGs.
+        content_hashes: Of the same ECGs; "" where it is not known.
+
+    Returns:
+        Groups of two or more patients, each sorted, in the order of their first patients. The split of the first
+        patient of a group is that of all.
+    """
+    hashes = content_hashes.combine_chunks().dictionary_encode()
+    codes = hashes.indices.to_numpy(zero_copy_only=False)
+    is_repeated = np.bincount(codes, minlength=len(hashes.dictionary)) > 1
+    is_repeated &= np.array(hashes.dictionary.to_numpy(zero_copy_only=False) != "", dtype=np.bool_)
+    rows = np.flatnonzero(is_repeated[codes])
+    if not len(rows):
+        return ()
+    from scipy.sparse import coo_array  # takes 0.2 s, and most stores have no copies
+    from scipy.sparse.csgraph import connected_components
+
+    patients = patient_ids.take(pa.array(rows)).combine_chunks().dictionary_encode()
+    of_row, n_patients = patients.indices.to_numpy(zero_copy_only=False), len(patients.dictionary)
+    ecgs, of_hash = np.unique(codes[rows], return_inverse=True)
+    n = n_patients + len(ecgs)
+    edges = coo_array((np.ones(len(rows), dtype=np.int8), (of_row, n_patients + of_hash)), shape=(n, n))
+    _, group_of = connected_components(edges, directed=False)
+    groups: dict[int, list[str]] = {}
+    for patient, group in zip(patients.dictionary.to_pylist(), group_of[:n_patients].tolist(), strict=True):
+        groups.setdefault(group, []).append(patient)
+    return tuple(sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1))
+
+
+def assign_joined(patient_ids: Sequence[str], *, joined: Sequence[Sequence[str]]) -> NDArray[np.str_]:
+    """Put each patient into a split as `assign` does, and those who are joined into that of their first one.
+
+    Args:
+        patient_ids: n ids; repeats are welcome.
+        joined: As `join_copied` returns it.
+
+    Returns:
+        Shape (n,): one of `SPLITS` for each.
+    """
+    first_of = {patient: group[0] for group in joined for patient in group}
+    return assign([first_of.get(patient, patient) for patient in patient_ids])
+
+
+def check_joined(splits: Mapping[str, str], *, joined: Sequence[Sequence[str]], where: str) -> None:
+    """Check that patients who share an ECG share a split.
+
+    Args:
+        splits: Patient -> split.
+        joined: As `join_copied` returns it.
+        where: The table, for the message.
+
+    Raises:
+        StoreError: They do not; the first few are named.
+    """
+    torn = [group for group in joined if len({splits[patient] for patient in group}) > 1]
+    if torn:
+        shown = "; ".join(
+            ", ".join(f"{patient!r} ({splits[patient]})" for patient in group[:_SHOWN]) for group in torn[:_SHOWN]
+        )
+        raise StoreError(
+            f"{where}: the very same ECG stands under patients in different splits ({len(torn):,} times: {shown}); "
+            "give them one split, or one patient_id with --metadata; hemometric inspect names the ECGs"
+        )
 
 
 def read_splits(path: Path, *, patient_ids: Sequence[str]) -> NDArray[np.str_]:

@@ -213,20 +213,24 @@ def _divide(
         raise SettingsError(f"--unclear: unknown split {unclear!r}{suggest(unclear, SPLITS)}")
     patients = sorted({patient for (patient,) in _columns(store, "patient_id")})
     places = {patient: place(patient) for patient in patients}
+    torn = [group for group in store.joined_patients if len({places[patient] for patient in group}) > 1]
+    places |= {patient: None for group in torn for patient in group}
     lost = [patient for patient in patients if places[patient] is None]
     if lost and unclear is None:
         shown = ", ".join(map(repr, lost[:_SHOWN])) + (
             f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
         )
-        reason = why if isinstance(why, str) else why()
+        reason = _describe_joined(torn) if torn else why if isinstance(why, str) else why()
         raise SettingsError(
             f"{store.path}: {len(lost):,} patients cannot be placed ({shown}): {reason}; say with --unclear which "
             "split they go to, or name every patient's with --from CSV"
         )
     splits = {}
+    first_of = {patient: group[0] for group in store.joined_patients for patient in group}
     for patient in patients:
         among = places[patient] or (str(unclear),)
-        splits[patient] = among[0] if len(among) == 1 else str(assign_among([patient], splits=among)[0])
+        drawn = assign_among([first_of.get(patient, patient)], splits=among)
+        splits[patient] = among[0] if len(among) == 1 else str(drawn[0])
     rule = {"schema_version": 1, "by": by, **settings, "unclear": unclear, "n_unclear": len(lost)}
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
@@ -235,6 +239,12 @@ def _divide(
     pieces = {SPLITS_FILE: text.getvalue().encode(), RULE_FILE: (json.dumps(rule, indent=1) + "\n").encode()}
     write_store_files(store.path, pieces)
     return _sum_up(store, by=by, n_unclear=len(lost))
+
+
+def _describe_joined(torn: Sequence[Sequence[str]]) -> str:
+    """Name patients who share an ECG and whom the rule would tear apart."""
+    shown = "; ".join(" and ".join(map(repr, group[:_SHOWN])) for group in torn[:_SHOWN])
+    return f"the very same ECG stands under patients for whom the rule says different splits ({shown})"
 
 
 def _sum_up(store: Store, *, by: str, n_unclear: int = 0) -> SplitSummary:
