@@ -160,6 +160,47 @@ def test_segments_that_do_not_fit_are_refused(tmp_path, write_record, digital, s
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("record_line", "gap", "code", "message"),
+    [
+        ("record/2 12 500 110", 99_999_999, "corrupt", "announces 110 samples a lead, its segments hold 100,000,099"),
+        ("record/2 12 500", 99_999_999, "too-long", "99,999,999 samples lie in gaps, at most 4,194,304 are filled"),
+        ("record/2 12 1e-300 110", 10, "mixed-rates", "record_1 has 500 frames a second, the record 1e-300"),
+        ("record/2 12 250 110", 10, "mixed-rates", "record_1 has 500 frames a second, the record 250"),
+    ],
+)
+def test_segments_and_gaps_that_contradict_the_record_are_refused(
+    tmp_path, write_record, digital, record_line, gap, code, message
+):
+    write_record(digital, stem="record_1")
+    (tmp_path / "record.hea").write_text(f"{record_line}\nrecord_1 100\n~ {gap}\n")
+    with pytest.raises(ReadError, match=message) as caught:
+        read_ecg(tmp_path / "record.hea")
+    assert caught.value.code == code
+
+
+def test_a_record_of_gaps_only_is_refused(tmp_path):
+    (tmp_path / "record.hea").write_text("record/1 12 500 100\n~ 100\n")
+    with pytest.raises(ReadError, match="none of its segments holds samples") as caught:
+        read_ecg(tmp_path / "record.hea")
+    assert caught.value.code == "empty"
+
+
+@pytest.mark.parametrize("gain", ["1e-308/mV", "1e-33(0)/uV", "1e-30(999999999999999)/mV"])
+def test_a_gain_that_makes_no_voltage_is_refused(write_record, digital, gain):
+    with pytest.raises(ReadError, match="the gain of lead I is 1e-3") as caught:
+        read_ecg(write_record(digital, gain=gain))
+    assert caught.value.code == "corrupt"
+
+
+def test_a_folder_in_the_place_of_samples_is_refused(write_record, digital):
+    header = write_record(digital, record_line="record 12 500 1")
+    header.write_text(header.read_text().replace("record.dat", "."))
+    with pytest.raises(ReadError, match=r"signal file \., which holds signals I to V6, is not beside") as caught:
+        read_ecg(header)
+    assert caught.value.code == "missing"
+
+
 def test_a_bad_header_is_refused(tmp_path):
     with pytest.raises(ReadError, match="not a WFDB header"):
         read_wfdb(tmp_path / "x.hea", b"nothing of the kind")

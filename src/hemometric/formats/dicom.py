@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from hemometric.ecg import INDEPENDENT_LEADS, Ecg, Sex, derive_leads
 from hemometric.errors import ReadError
@@ -22,6 +24,12 @@ from hemometric.formats.leads import choose_channels, name_coded_lead, name_lead
 from hemometric.formats.patients import keep_age, keep_patient
 from hemometric.formats.units import check_units
 
+MOST_BYTES = 2**28
+"""A deflated file may unpack to so many bytes."""
+_HEAD_BYTES = 4096
+_META_AT = 144
+"""Where the file meta information begins: a preamble of 128 bytes, "DICM", and the 12 bytes that state its length."""
+_PIECE_BYTES = 2**20
 _SAMPLE_TYPES = {
     (8, "SB"): "i1",
     (8, "UB"): "u1",
@@ -90,6 +98,7 @@ def read_dicom(path: Path) -> Ecg:
 
 
 def _read(path: Path) -> Ecg:
+    _check_unpacked_size(path)
     dataset = pydicom.dcmread(path)
     group, channels = _choose_group(path, dataset)
     leads, places = choose_channels(path, [channel.lead for channel in channels])
@@ -117,6 +126,27 @@ def _read(path: Path) -> Ecg:
         acquired_at=acquired_at,
         notes=(*notes, *doubts),
     )
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Refuse a deflated file (PS3.5 A.5) that unpacks to more than `MOST_BYTES`; pydicom unpacks without bound.
+
+    The dataset begins behind the file meta information, whose length its first element states (PS3.10 7.1).
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+        if str(DeflatedExplicitVRLittleEndian).encode() not in head:
+            return
+        stream.seek(_META_AT + struct.unpack_from("<I", head, _META_AT - 4)[0])
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        n_bytes = 0
+        for packed in iter(partial(stream.read, _PIECE_BYTES), b""):
+            while packed and n_bytes <= MOST_BYTES:
+                n_bytes += len(unpacker.decompress(packed, _PIECE_BYTES))
+                packed = unpacker.unconsumed_tail
+    if n_bytes > MOST_BYTES:
+        reason = f"unpacks to more than {MOST_BYTES >> 20} MiB, which no ECG takes; export it again"
+        raise ReadError(path, reason, code="too-long")
 
 
 def _first_line(error: BaseException) -> str:

@@ -21,6 +21,10 @@ from hemometric.formats.wfdb_header import (
 )
 from hemometric.formats.wfdb_samples import decode_signals
 
+MOST_GAP_SAMPLES = 2**22
+"""Samples a lead that may lie between the segments of a record, 2.3 h at 500 Hz."""
+_GAP = "~"
+
 
 def read_wfdb(path: Path, content: bytes | None = None) -> Ecg:
     """Read the record whose header is `path`.
@@ -61,12 +65,12 @@ def _read_signals(path: Path, header: Header) -> tuple[Waveform, float, tuple[st
     leads, channels = choose_channels(path, [name_lead(signal.description) for signal in header.signals])
     signals = [header.signals[channel] for channel in channels]
     factors = check_units(path, leads, [signal.unit or "mV" for signal in signals])
+    _check_gains(path, leads, signals, factors)
     physical, notes = decode_signals(path, header, channels)
     for row, factor in zip(physical, factors, strict=True):
         if factor != 1.0:
             row /= factor
-    with np.errstate(over="ignore"):
-        waveform = physical.astype(np.float32)
+    waveform = physical.astype(np.float32)
     notes = (*notes, *_defaults(signals))
     if leads == INDEPENDENT_LEADS:
         waveform = derive_leads(waveform)
@@ -76,16 +80,17 @@ def _read_signals(path: Path, header: Header) -> tuple[Waveform, float, tuple[st
 
 def _read_segments(path: Path, header: Header) -> tuple[Waveform, float, tuple[str, ...]]:
     """Join a record of several segments, gaps as NaN; each segment must hold the leads."""
+    _check_segments(path, header)
     parts: list[Waveform | int] = []
     rates_hz: set[float] = set()
     notes: list[str] = [f"joined from {len(header.segments)} segments"]
     for name, n_frames in header.segments:
         if n_frames == 0:  # describes the signals of the segments to come, holds none
             continue
-        if name == "~":
+        if name == _GAP:
             parts.append(n_frames)
             continue
-        segment = _read_segment_header(path, name, n_frames)
+        segment = _read_segment_header(path, name, n_frames, frame_rate_hz=header.frame_rate_hz)
         waveform, rate_hz, found = _read_signals(path.parent / f"{name}.hea", segment)
         parts.append(waveform)
         rates_hz.add(rate_hz)
@@ -95,6 +100,10 @@ def _read_segments(path: Path, header: Header) -> tuple[Waveform, float, tuple[s
         raise ReadError(path, reason, code="mixed-rates")
     rate_hz = rates_hz.pop()
     per_frame = round(rate_hz / header.frame_rate_hz)
+    n_missing = sum(part for part in parts if isinstance(part, int)) * per_frame
+    if n_missing > MOST_GAP_SAMPLES:
+        reason = f"{n_missing:,} samples lie in gaps, at most {MOST_GAP_SAMPLES:,} are filled; cut it there"
+        raise ReadError(path, reason, code="too-long")
     joined = [
         np.full((len(LEADS), part * per_frame), np.nan, dtype=np.float32) if isinstance(part, int) else part
         for part in parts
@@ -102,7 +111,17 @@ def _read_segments(path: Path, header: Header) -> tuple[Waveform, float, tuple[s
     return np.concatenate(joined, axis=1), rate_hz, tuple(dict.fromkeys(notes))
 
 
-def _read_segment_header(path: Path, name: str, n_frames: int) -> Header:
+def _check_segments(path: Path, header: Header) -> None:
+    """Refuse a list of segments that contradicts the record, or that holds nothing but gaps."""
+    n_listed = sum(n_frames for _, n_frames in header.segments)
+    if header.n_frames not in (n_listed, None):
+        reason = f"the header announces {header.n_frames or 0:,} samples a lead, its segments hold {n_listed:,}"
+        raise ReadError(path, reason, code="corrupt")
+    if not any(n_frames for name, n_frames in header.segments if name != _GAP):
+        raise ReadError(path, "none of its segments holds samples", code="empty")
+
+
+def _read_segment_header(path: Path, name: str, n_frames: int, *, frame_rate_hz: float) -> Header:
     file = path.parent / f"{name}.hea"
     if not file.is_file():
         raise ReadError(path, f"its segment {name}.hea is not beside it", code="missing")
@@ -112,4 +131,15 @@ def _read_segment_header(path: Path, name: str, n_frames: int) -> Header:
             f"segment {name} should hold {n_frames:,} samples a lead, its own header says {segment.n_frames or 0:,}"
         )
         raise ReadError(path, reason, code="corrupt")
+    if segment.frame_rate_hz != frame_rate_hz:
+        reason = f"segment {name} has {segment.frame_rate_hz:g} frames a second, the record {frame_rate_hz:g}"
+        raise ReadError(path, reason, code="mixed-rates")
     return replace(segment, n_frames=n_frames)
+
+
+def _check_gains(path: Path, leads: Sequence[str], signals: Sequence[Signal], factors: Sequence[float]) -> None:
+    """Refuse a gain so small that a sample might exceed float32; of any number of bits, 32 are the most."""
+    for lead, signal, factor in zip(leads, signals, factors, strict=True):
+        if (2.0**31 + abs(signal.baseline)) / float(np.finfo(np.float32).max) >= abs(signal.gain) * factor:
+            reason = f"the gain of lead {lead} is {signal.gain:g}, so that a step is no voltage; correct the header"
+            raise ReadError(path, reason, code="corrupt")

@@ -119,10 +119,12 @@ def _check_file(path: Path, name: str, signals: list[Signal], n_frames: int | No
     if any(signal.storage != storage or signal.offset != signals[0].offset for signal in signals):
         raise ReadError(path, f"the header gives {name} two formats or two offsets", code="corrupt")
     try:
-        size = file.stat().st_size
+        size = file.stat().st_size if file.is_file() else None
     except (OSError, ValueError):
+        size = None
+    if size is None:
         reason = f"signal file {name}, which holds {_describe(signals)}, is not beside the header"
-        raise ReadError(path, reason, code="missing") from None
+        raise ReadError(path, reason, code="missing")
     if n_frames is not None and storage in BYTES_PER_SAMPLE:
         per_frame = sum(signal.per_frame for signal in signals)
         expected = signals[0].offset + n_bytes(storage, n_frames * per_frame)
