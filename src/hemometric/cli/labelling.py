@@ -20,6 +20,9 @@ def link(
         Path | None,
         typer.Option(metavar="CSV", help="Columns patient_id, measured_at, target, value, unit; else the store's own."),
     ] = None,
+    layout_name: Annotated[
+        str | None, typer.Option("--layout", help="A table known by name: mimic-iv is icu/chartevents.csv.gz of it.")
+    ] = None,
     window_hours: Annotated[float, typer.Option(min=0, help="Largest time between ECG and catheterisation.")] = 24.0,
     side: Annotated[
         Literal["before", "after", "both"], typer.Option(help="Where the ECG may lie: before the catheterisation, ...")
@@ -66,14 +69,18 @@ def link(
         date_formats=date_format or (),
         decimal_comma=decimal_comma,
     )
-    if labels is None and (columns or column or names or units or date_format or decimal_comma):
+    own_layout = bool(columns or column or names or units or date_format or decimal_comma)
+    if labels is None and (own_layout or layout_name):
         raise SettingsError("how a table is laid out can be said only of one: name it with --labels CSV")
+    if own_layout and layout_name:
+        raise SettingsError("--layout names a table that is known: leave --columns and the like away")
     summary = run_link(
         opened,
         labels_csv=labels,
         window_hours=window_hours,
         side=side,
         layout=layout,
+        preset=layout_name,
         targets=own,
         deidentifier=None if deidentify is None else read_secret(deidentify),
     )

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from hemometric.datasets import challenge_2021, code_15, echonext, ml4h_hdf5, muse_directory, ptb_xl, ptbdb, scg_rhc
+from hemometric.datasets import (
+    challenge_2021,
+    code_15,
+    echonext,
+    mimic_iv_ecg,
+    ml4h_hdf5,
+    muse_directory,
+    ptb_xl,
+    ptbdb,
+    scg_rhc,
+)
 from hemometric.datasets.facts import Dataset
 from hemometric.errors import ReadError, SettingsError
 
@@ -35,6 +45,9 @@ DATASETS: MappingProxyType[str, Archive] = MappingProxyType(
         ptb_xl.NAME: Archive(find_root=ptb_xl.find_root, open_at=ptb_xl.open_at, expected=ptb_xl.EXPECTED),
         ptbdb.NAME: Archive(find_root=ptbdb.find_root, open_at=ptbdb.open_at, expected=ptbdb.EXPECTED),
         scg_rhc.NAME: Archive(find_root=scg_rhc.find_root, open_at=scg_rhc.open_at, expected=scg_rhc.EXPECTED),
+        mimic_iv_ecg.NAME: Archive(
+            find_root=mimic_iv_ecg.find_root, open_at=mimic_iv_ecg.open_at, expected=mimic_iv_ecg.EXPECTED
+        ),
         code_15.NAME: Archive(find_root=code_15.find_root, open_at=code_15.open_at, expected=code_15.EXPECTED),
         echonext.NAME: Archive(find_root=echonext.find_root, open_at=echonext.open_at, expected=echonext.EXPECTED),
         muse_directory.NAME: Archive(

@@ -63,7 +63,7 @@ class Dataset:
         repairs: What `mend` does to waveforms, one sentence, for the provenance of a store.
         labels: From the path of a record to the catheter values that come with it; None where the archive has none. It
             raises `ReadError` where what holds them is damaged.
-        remark: What whoever uses the values has to know, one sentence; "" where there is nothing.
+        remark: What whoever uses the store has to know, one sentence; "" where there is nothing.
     """
 
     name: str

@@ -98,7 +98,7 @@ class Archive:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What whoever uses the catheter values of the archives has to know, a sentence each."""
+        """What whoever uses the archives has to know, a sentence each."""
         found = [source.dataset.remark for source in self.sources if source.dataset is not None]
         return tuple(dict.fromkeys(remark for remark in found if remark))
 

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hemometric.labels.reject_file import read_label_rejects
-from hemometric.store import Reject, Store
+from hemometric.store import Double, Reject, Store, find_doubles, list_doubles
 from hemometric.store.tables import decode_rejects
+
+_LISTED_DOUBLES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,12 @@ class IngestSummary:
         window_reasons: Failed windows of accepted records by reason code.
         n_patients: Known patients.
         n_patients_unknown: Accepted records of which no patient is known; each is a patient of its own.
-        n_copied: ECGs whose very samples are also there under another patient.
+        doubles: ECGs whose very samples are there more than once.
         n_repaired: ECGs of which an archive is known to state a wrong gain, which was set right.
         n_labels: Catheter values of the store by target.
         n_labels_patients: Patients among them.
         label_reasons: Catheter values that are not used, by reason code.
-        remarks: What whoever uses the catheter values has to know, a sentence each.
+        remarks: What whoever uses the archives has to know, a sentence each.
     """
 
     out: Path
@@ -46,7 +48,7 @@ class IngestSummary:
     window_reasons: Mapping[str, int]
     n_patients: int
     n_patients_unknown: int
-    n_copied: int
+    doubles: tuple[Double, ...] = ()
     n_repaired: int = 0
     n_labels: Mapping[str, int] = field(default_factory=dict)
     n_labels_patients: int = 0
@@ -74,23 +76,36 @@ class IngestSummary:
                 f"warning: no patient is known for {self.n_patients_unknown:,} records; each counts as a patient of "
                 "its own, so two ECGs of one person may fall into different splits: name the patients with --metadata"
             )
-        if self.n_copied:
-            lines.append(
-                f"warning: {self.n_copied:,} ECGs are exact copies under different patients, so they may fall into "
-                "different splits: leave one SOURCE out, or give both the same patient with --metadata"
-            )
+        lines += self._tell_doubles()
         if self.n_labels:
             lines.append(
                 f"catheter values: {sum(self.n_labels.values()):,} of {self.n_labels_patients:,} patients "
                 f"({_list(self.n_labels)}); join them to the ECGs with hemometric link {self.out}"
             )
-            lines += [f"warning: {remark}" for remark in self.remarks]
         if self.label_reasons:
             n_rejected = sum(self.label_reasons.values())
             lines.append(
                 f"catheter values not used: {n_rejected:,} ({_list(self.label_reasons)}); see label_rejects.csv"
             )
+        lines += [f"warning: {remark}" for remark in self.remarks]
         return "\n".join(lines)
+
+    @property
+    def n_copied(self) -> int:
+        """ECGs whose very samples are also there under another patient."""
+        return sum(len(double.ecg_ids) for double in self.doubles if double.n_patients > 1)
+
+    def _tell_doubles(self) -> list[str]:
+        if not self.doubles:
+            return []
+        lines = [f"exact copies: {len(self.doubles):,} ECGs are there more than once"]
+        lines += [f"  {line}" for line in list_doubles(self.doubles, most=_LISTED_DOUBLES)]
+        if self.n_copied:
+            lines.append(
+                f"warning: {self.n_copied:,} ECGs are exact copies under different patients, who therefore share a "
+                "split: find out whose they are; leave one SOURCE out, or give both the same patient with --metadata"
+            )
+        return lines
 
 
 def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> IngestSummary:
@@ -99,7 +114,7 @@ def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> I
     Args:
         path: The store.
         n_records: Files that were found.
-        remarks: What whoever uses the catheter values has to know.
+        remarks: What whoever uses the archives has to know.
     """
     store = Store.open(path)
     ecgs = store.ecgs.append_column("record", pc.replace_substring_regex(store.ecgs["source"], r"#\d+$", ""))
@@ -118,7 +133,7 @@ def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> I
         window_reasons=Counter(reject.reason_code for reject in failed),
         n_patients=pc.count_distinct(ecgs.filter(ecgs["patient_id_known"])["patient_id"]).as_py(),
         n_patients_unknown=pc.count_distinct(unknown["record"]).as_py(),
-        n_copied=_count_copies(ecgs),
+        doubles=find_doubles(store.ecgs),
         n_repaired=_count_repaired(ecgs),
         n_labels={} if labels is None else Counter(labels["target"].to_pylist()),
         n_labels_patients=0 if labels is None else pc.count_distinct(labels["patient_id"]).as_py(),
@@ -133,12 +148,6 @@ def _sort_rejects(rejects: list[Reject], accepted: pa.Array) -> tuple[list[Rejec
     failed = [reject for reject in rejects if reject.source.rpartition("#")[0] in names]
     windows = set(failed)
     return [reject for reject in rejects if reject not in windows], failed
-
-
-def _count_copies(ecgs: pa.Table) -> int:
-    owners = ecgs.group_by("content_hash").aggregate([("patient_id", "count_distinct"), ("ecg_id", "count")])
-    shared = owners.filter(pc.greater(owners["patient_id_count_distinct"], 1))
-    return int(pc.sum(shared["ecg_id_count"]).as_py() or 0)
 
 
 def _count_repaired(ecgs: pa.Table) -> int:

@@ -63,7 +63,7 @@ def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float, side: Side = 
     Raises:
         LabelError: A time is not ISO 8601 without a zone.
     """
-    values = _group(labels)
+    values = _group(labels, patients=pc.unique(ecgs["patient_id"]))
     labelled = ecgs.filter(pc.is_in(ecgs["patient_id"], value_set=pc.unique(labels["patient_id"])))
     timed = labelled.filter(pc.is_valid(labelled["acquired_at"]))
     links: list[dict[str, Any]] = []
@@ -125,12 +125,12 @@ class _Value:
 _Values = Mapping[str, Mapping[str, Sequence[_Value]]]
 
 
-def _group(labels: pa.Table) -> _Values:
-    """Catheter values by patient and target."""
+def _group(labels: pa.Table, *, patients: pa.Array) -> _Values:
+    """Catheter values of some patients by patient and target: a hospital has far more than those with an ECG."""
     grouped: defaultdict[str, defaultdict[str, list[_Value]]] = defaultdict(lambda: defaultdict(list))
-    for row, (patient, target, measured_at, value) in enumerate(
-        _rows(labels, "patient_id", "target", "measured_at", "value")
-    ):
+    rows = pc.indices_nonzero(pc.is_in(labels["patient_id"], value_set=patients))
+    mine = _rows(labels.take(rows), "patient_id", "target", "measured_at", "value")
+    for row, (patient, target, measured_at, value) in zip(rows.to_pylist(), mine, strict=True):
         at = _parse(measured_at, where=f"catheter value {row} of patient {patient}")
         grouped[patient][target].append(_Value(row, at, target, value))
     return grouped

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from hemometric.labels.catheter_csv import read_catheter_csv
 from hemometric.labels.discretion import hide_error, hide_patients
 from hemometric.labels.layout import Layout
 from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
+from hemometric.labels.presets import Preset, find_preset
 from hemometric.labels.reject_file import LABEL_REJECTS, encode_label_rejects, read_label_rejects
 from hemometric.labels.values import CatheterTable
 from hemometric.store import Store, write_store_files
@@ -36,6 +38,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
     window_hours: float = WINDOW_HOURS,
     side: Side = "both",
     layout: Layout | None = None,
+    preset: str | None = None,
     targets: Sequence[Target] = (),
     deidentifier: Deidentifier | None = None,
 ) -> LinkSummary:
@@ -51,6 +54,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
         window_hours: Largest distance between ECG and catheter value, >= 0.
         side: On which side of the catheterisation an ECG may lie; see `hemometric.labels.linking`.
         layout: Of the table.
+        preset: One of `PRESETS` in place of `layout`, where the table is one that is known by name ("mimic-iv").
         targets: Of the user's own, beside those that the store defines already.
         deidentifier: The one by which the store was made: the table's ids and dates are mapped as those of the ECGs.
 
@@ -69,10 +73,11 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
         raise ValueError(f"side must be one of {', '.join(get_args(Side))}, got {side!r}")
     known = targets_of(store, targets)
     table = None
+    how_laid_out: Layout | Preset = (layout or Layout()) if preset is None else find_preset(preset)
     if labels_csv is not None:
-        labels_csv, layout = Path(labels_csv), layout or Layout()
+        labels_csv = Path(labels_csv)
         check_secret(store.manifest.provenance, deidentifier, where=str(store.path))
-        table = _read_table(labels_csv, layout, known, deidentifier)
+        table = _read_table(labels_csv, how_laid_out, known, deidentifier)
     labels = _stored_labels(store, known) if table is None else table.labels
     found = join(store.ecgs, labels, window_hours=window_hours, side=side)
     earlier = _read_earlier(store, labels) if table is None else {}
@@ -82,8 +87,8 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
         raise LabelError(f"{store.path}: no ECG can be linked. {hints}")
     source = earlier.get("table", {})
     pieces = {"links.parquet": encode_table(found.links)}
-    if labels_csv is not None and table is not None and layout is not None:
-        source = _describe_table(labels_csv, layout, deidentifier)
+    if labels_csv is not None and table is not None:
+        source = _describe_table(labels_csv, how_laid_out, deidentifier)
         pieces["labels.parquet"] = encode_table(labels)
         pieces[LABEL_REJECTS] = encode_label_rejects(table.rejects)
     pieces[ATTRITION] = summary.to_json(table=source)
@@ -97,20 +102,24 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
 
 
 def _read_table(
-    path: Path, layout: Layout, known: Mapping[str, Target], deidentifier: Deidentifier | None
+    path: Path, layout: Layout | Preset, known: Mapping[str, Target], deidentifier: Deidentifier | None
 ) -> CatheterTable:
     try:
-        table = read_catheter_csv(path, layout=layout, targets=known)
+        if isinstance(layout, Preset):
+            table = layout.read(path)
+        else:
+            table = read_catheter_csv(path, layout=layout, targets=known)
     except LabelError as error:
         raise hide_error(error, deidentifier) from (None if deidentifier else error.__cause__)
     return table if deidentifier is None else hide_patients(table, deidentifier)
 
 
-def _describe_table(path: Path, layout: Layout, deidentifier: Deidentifier | None) -> dict[str, Any]:
+def _describe_table(path: Path, layout: Layout | Preset, deidentifier: Deidentifier | None) -> dict[str, Any]:
     digest = digest_file(path)
+    described = dict(layout.describe()) if isinstance(layout, Preset) else asdict(layout)
     if deidentifier is not None:
-        return {"file": "", "sha256": deidentifier.digest(digest), "layout": asdict(layout)}
-    return {"file": path.name, "sha256": digest, "layout": asdict(layout)}
+        return {"file": "", "sha256": deidentifier.digest(digest), "layout": described}
+    return {"file": path.name, "sha256": digest, "layout": described}
 
 
 def targets_of(store: Store, new: Sequence[Target] = ()) -> dict[str, Target]:
@@ -204,7 +213,10 @@ def _values(title: str, labels: pa.Table) -> ValueStep:
 
 def _count_repeats(labels: pa.Table) -> tuple[int, int]:
     """Values that a later row with the same patient, target and time takes the place of; those that differ from it."""
-    columns = [labels[name].to_pylist() for name in ("patient_id", "target", "measured_at", "value")]
-    last = {row[:3]: row[3] for row in zip(*columns, strict=True)}
-    n_differing = sum(last[row[:3]] != row[3] for row in zip(*columns, strict=True))
-    return labels.num_rows - len(last), n_differing
+    names = ["patient_id", "target", "measured_at"]
+    rows = labels.select([*names, "value"]).append_column("row", pa.array(range(labels.num_rows), pa.int64()))
+    last = rows.group_by(names).aggregate([("row", "max")])
+    values = labels["value"].to_numpy()
+    pairs = rows.join(last, keys=names).select(["row", "row_max"])
+    n_differing = np.count_nonzero(values[pairs["row"].to_numpy()] != values[pairs["row_max"].to_numpy()])
+    return labels.num_rows - last.num_rows, int(n_differing)
