@@ -13,7 +13,7 @@ from pathlib import Path
 from validation.mistakes.changes import CODE, ROOT, Change, make_change
 
 _COPIED = ("src", "tests", "validation", "configs")
-_PRELOADED = ["numba", "pyarrow.parquet", "pydantic", "pytest", "scipy.stats", "sklearn.metrics", "torch"]
+_PRELOADED = ["numba", "pyarrow.parquet", "pydantic", "pytest", "scipy.stats", "sklearn.metrics", "torch._dynamo"]
 """Each test runs in a process of its own, forked from one that has read these: four of its five seconds."""
 
 _OTHER_CODE = 97
