@@ -7,36 +7,44 @@ from pathlib import Path
 import numpy as np
 
 from hemometric.ecg import LEADS, Ecg
-from hemometric.errors import ReadError, SettingsError
+from hemometric.errors import ReadError, SettingsError, StoreError
 from hemometric.formats import list_parts, read_ecg
-from hemometric.store import Store, describe_rule
+from hemometric.store import Store, describe_rule, find_doubles, list_doubles, quality_of, quality_text, write_quality
 from hemometric.targets import known_targets
 
 Rows = list[tuple[str, str]]
 
 _LISTED_PARTS = 20
+_LISTED_DOUBLES = 20
 
 
-def inspect_path(path: Path, *, part: str | None = None, plot: Path | None = None) -> str:
+def inspect_path(path: Path, *, part: str | None = None, plot: Path | None = None, save_quality: bool = False) -> str:
     """Describe a store or an ECG file; list the ECGs of a file that holds several.
 
     Args:
         path: A directory made by ingest or simulate, or an ECG file.
         part: Which ECG of a file that holds several.
         plot: Where to draw the ECG (PNG); only for one ECG.
+        save_quality: Write what was counted into the store, as its `quality.csv`.
 
     Returns:
         Lines of text for a person.
 
     Raises:
         ReadError: The file is not an ECG that can be read, or a folder that is no store.
-        SettingsError: A plot or a part is asked for of a whole store.
+        SettingsError: A plot or a part is asked for of a whole store, or to save the counts of a file.
+        StoreError: The store cannot be read, or written where that is asked for.
     """
     if path.is_dir() and (path / "manifest.json").is_file():
         if plot is not None or part is not None:
             asked = "--plot draws" if part is None else "--part names"
             raise SettingsError(f"{asked} one ECG, but {path} is a store: name an ECG file")
-        return as_text(describe_store(Store.open(path)))
+        if save_quality:
+            write_quality(path)
+        store = Store.open(path)
+        return f"{as_text(describe_store(store))}\n\n{quality_text(quality_of(store))}"
+    if save_quality:
+        raise SettingsError(f"--save-quality is for a store, but {path} is none")
     if path.is_dir():
         raise ReadError(path, "is a folder but no store: name an ECG file, or ingest the folder first", code="no-store")
     if part is None and plot is None and len(parts := list_parts(path)) > 1:
@@ -69,7 +77,8 @@ def describe_ecg(ecg: Ecg) -> Rows:
     """Say what was read from one file: who, when, rate, length, amplitudes (mV), quality and the reader's remarks."""
     from hemometric.waveform import assess
 
-    peak = np.nanmax(np.abs(ecg.waveform), axis=1)
+    # A lead of nothing but gaps has no largest value.
+    peak = np.fmax.reduce(np.abs(ecg.waveform), axis=1)
     findings = assess(ecg.waveform, sampling_rate_hz=ecg.sampling_rate_hz)
     rows: Rows = [
         ("ecg_id", ecg.ecg_id),
@@ -78,7 +87,13 @@ def describe_ecg(ecg: Ecg) -> Rows:
         ("acquired at", ecg.acquired_at or "unknown"),
         ("sampling rate", f"{ecg.sampling_rate_hz:g} Hz"),
         ("length", f"{ecg.duration_s:g} s ({ecg.n_samples:,} samples)"),
-        ("largest |mV|", "  ".join(f"{lead} {value:.2f}" for lead, value in zip(LEADS, peak, strict=True))),
+        (
+            "largest |mV|",
+            "  ".join(
+                f"{lead} {'none' if np.isnan(value) else f'{value:.2f}'}"
+                for lead, value in zip(LEADS, peak, strict=True)
+            ),
+        ),
         ("quality", "; ".join(f"{f.code}: {f.detail}" for f in findings) or "nothing found"),
     ]
     rows += [("note", note) for note in ecg.notes]
@@ -86,7 +101,7 @@ def describe_ecg(ecg: Ecg) -> Rows:
 
 
 def describe_store(store: Store) -> Rows:
-    """Count a store's ECGs, patients, quality flags, splits, labels and rejected records."""
+    """Count a store's ECGs, patients, splits, exact copies and labels."""
     table = store.ecgs
     patients = np.asarray(table["patient_id"].to_pylist(), dtype=str)
     known = np.asarray(table["patient_id_known"].to_pylist(), dtype=bool)
@@ -103,15 +118,25 @@ def describe_store(store: Store) -> Rows:
         ("sex", ", ".join(f"{sex or 'unknown'}: {n:,}" for sex, n in Counter(table["sex"].to_pylist()).most_common())),
         ("age, years", _quartiles(age)),
     ]
-    flags = [name for name in table.column_names if name.startswith("flag_")]
-    counts = {name: sum(1 for value in table[name].to_pylist() if value) for name in flags}
-    rows.append(
-        ("quality flags", ", ".join(f"{n.removeprefix('flag_')}: {c:,}" for n, c in counts.items() if c) or "none")
-    )
-    splits = Counter(store.splits().tolist())
-    counted = ", ".join(f"{name}: {count:,}" for name, count in splits.items())
-    rows.append(("splits, ECGs", f"{counted} ({describe_rule(store.path)})"))
-    return rows + _label_rows(store) + _reject_rows(store)
+    return [*rows, ("splits, ECGs", _describe_splits(store)), *_double_rows(store), *_label_rows(store)]
+
+
+def _describe_splits(store: Store) -> str:
+    try:
+        splits = Counter(store.splits().tolist())
+    except StoreError as error:  # all else that is to be seen helps to mend it
+        return f"NOT USABLE: {error}"
+    return f"{', '.join(f'{name}: {count:,}' for name, count in splits.items())} ({describe_rule(store.path)})"
+
+
+def _double_rows(store: Store) -> Rows:
+    doubles = find_doubles(store.ecgs)
+    if not doubles:
+        return [("exact copies", "none")]
+    n_torn = sum(double.n_patients > 1 for double in doubles)
+    torn = f"; {n_torn:,} of them under different patients, who share a split" if n_torn else ""
+    listed = list_doubles(doubles, most=_LISTED_DOUBLES)
+    return [("exact copies", f"{len(doubles):,} ECGs are there more than once{torn}"), *(("", line) for line in listed)]
 
 
 def _quartiles(values: np.ndarray) -> str:
@@ -138,14 +163,3 @@ def _label_rows(store: Store) -> Rows:
                 (f"labels {name}", f"{len(chosen):,}, {chosen.mean():.1f} ± {chosen.std():.1f} {target.unit}, {ecgs}")
             )
     return rows
-
-
-def _reject_rows(store: Store) -> Rows:
-    import csv
-
-    path = store.path / "rejects.csv"
-    if not path.is_file():
-        return [("rejected", "none")]
-    with path.open(newline="", encoding="utf-8") as lines:
-        reasons = Counter(row["reason_code"] for row in csv.DictReader(lines))
-    return [("rejected", ", ".join(f"{code}: {count:,}" for code, count in reasons.most_common()) or "none")]

@@ -139,8 +139,12 @@ def inspect(
         str | None, typer.Option(help="Which ECG of a file that holds several; without: list them.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the ECG on 25 mm/s, 10 mm/mV paper.")] = None,
+    save_quality: Annotated[
+        bool,
+        typer.Option("--save-quality", help="Write the counts into the store as quality.csv (ingest does so too)."),
+    ] = False,
 ) -> None:
     """Say what a store holds, or what was read from one ECG file."""
     from hemometric.inspection import inspect_path
 
-    typer.echo(inspect_path(what, part=part, plot=plot))
+    typer.echo(inspect_path(what, part=part, plot=plot, save_quality=save_quality))

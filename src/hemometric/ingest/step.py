@@ -21,8 +21,10 @@ from hemometric.ingest.summary import IngestSummary, summarise
 from hemometric.progress import say, track
 from hemometric.store import MANIFEST, Reject, StoreWriter, ecgs_schema, flag_column
 from hemometric.store.manifest import read_manifest
+from hemometric.store.quality import count_quality, encode_quality
 from hemometric.store.reading import table_path
 from hemometric.store.shards import Microvolts
+from hemometric.store.tables import QUALITY, read_table
 from hemometric.waveform import FLAG_CODES
 
 ROW_FLAGS = (*FLAG_CODES, "repaired")
@@ -113,13 +115,20 @@ def _fill(writer: StoreWriter, work: _Work) -> None:
         rejects = []
     if not writer.n_shards:
         raise _nothing_accepted(writer.path, rejects)
+    tables = [table_path(writer.path, number) for number in range(writer.n_shards)]
     brought = collect_labels(
         work.archive,
-        shards=[table_path(writer.path, number) for number in range(writer.n_shards)],
+        shards=tables,
         units=work.settings.units_meant,
         deidentifier=work.deidentifier,
     )
-    writer.finish(labels=brought.labels, others=brought.files, rejects=rejects)
+    counts = count_quality(
+        pa.concat_tables([read_table(table) for table in tables]),
+        [*writer.rejects, *rejects],
+        provenance=read_manifest(writer.path).provenance,
+    )
+    others = {**brought.files, QUALITY: encode_quality(counts)}
+    writer.finish(labels=brought.labels, others=others, rejects=rejects)
 
 
 def _read(work: _Work, *, first: int, n_rejected: int) -> Generator[tuple[int, Reading], None, None]:

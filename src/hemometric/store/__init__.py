@@ -2,8 +2,10 @@
 
 from hemometric.store.beginning import StoreSettings
 from hemometric.store.changing import mend
+from hemometric.store.doubles import Double, find_doubles, list_doubles
 from hemometric.store.manifest import INCOMING, MANIFEST, SCHEMA_VERSION, Manifest
 from hemometric.store.merging import MergeSummary, merge
+from hemometric.store.quality import QualityCount, quality_of, quality_text, write_quality
 from hemometric.store.reading import Store
 from hemometric.store.shards import content_hashes, to_microvolts
 from hemometric.store.splits import SPLITS, assign
@@ -39,8 +41,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "SPLITS",
     "TRUTH_SCHEMA",
+    "Double",
     "Manifest",
     "MergeSummary",
+    "QualityCount",
     "Reject",
     "SplitSummary",
     "Store",
@@ -51,9 +55,13 @@ __all__ = [
     "content_hashes",
     "describe_rule",
     "ecgs_schema",
+    "find_doubles",
     "flag_column",
+    "list_doubles",
     "mend",
     "merge",
+    "quality_of",
+    "quality_text",
     "split_as_table",
     "split_by_hash",
     "split_by_site",
@@ -61,6 +69,7 @@ __all__ = [
     "to_microvolts",
     "verify",
     "withdraw",
+    "write_quality",
     "write_store_files",
     "write_store_table",
 ]

@@ -68,6 +68,8 @@ LINKS_SCHEMA = pa.schema(
 REJECTS, CARD = "rejects.csv", "card.md"
 ATTRITION, GAPS, LABEL_REJECTS = "attrition.json", "gaps.png", "label_rejects.csv"
 """What `link` writes beside its tables: the account, a picture of it, and values that are not used."""
+QUALITY = "quality.csv"
+"""What ingest counts; see `store.quality`."""
 NEIGHBORS = "neighbors"
 """The folder of what `mine` found."""
 
@@ -98,6 +100,12 @@ def flag_column(code: str) -> str:
 def ecgs_schema(flag_codes: Sequence[str]) -> pa.Schema:
     """`ECGS_SCHEMA` with one bool column per quality flag."""
     return pa.schema([*ECGS_SCHEMA, *(pa.field(flag_column(code), pa.bool_(), nullable=False) for code in flag_codes)])
+
+
+def find_flags(schema: pa.Schema) -> dict[str, str]:
+    """Quality flag -> its column, of an ECG table."""
+    prefixed = [name for name in schema.names if name.startswith(_FLAG_PREFIX)]
+    return {name.removeprefix(_FLAG_PREFIX).replace("_", "-"): name for name in prefixed}
 
 
 def check_ecgs_schema(schema: pa.Schema, *, where: str) -> None:

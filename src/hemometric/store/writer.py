@@ -101,7 +101,12 @@ class StoreWriter:
     @property
     def n_rejects(self) -> int:
         """What was rejected until the last finished shard; 0 once the store is complete."""
-        return len(self._all_rejects())
+        return len(self.rejects)
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """The same by name."""
+        return [reject for journal in self._journals for reject in journal.rejects]
 
     @property
     def cursor(self) -> dict[str, Any]:
@@ -172,7 +177,7 @@ class StoreWriter:
         if not self._journals:
             raise StoreError(f"{self.path}: no ECG was accepted, so there is no store")
         self._begin()
-        pieces = {"rejects.csv": encode_rejects([*self._all_rejects(), *rejects])}
+        pieces = {"rejects.csv": encode_rejects([*self.rejects, *rejects])}
         for name, table, schema in (
             ("labels.parquet", labels, LABELS_SCHEMA),
             ("truth.parquet", truth, TRUTH_SCHEMA),
@@ -203,9 +208,6 @@ class StoreWriter:
                 (self.path / LOCK).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
-
-    def _all_rejects(self) -> list[Reject]:
-        return [reject for journal in self._journals for reject in journal.rejects]
 
     def _check(self, waveforms: Microvolts, ecgs: pa.Table) -> None:
         expected = (ecgs.num_rows, len(self._manifest.stored_leads), self._manifest.n_samples)
