@@ -1,8 +1,5 @@
 """Adding the ECGs of a store to another, in new shards; what was there before keeps its bytes."""
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,24 +14,23 @@ from hemometric.store.beginning import APPENDED
 from hemometric.store.changing import APPEND, Change, check_unchanged
 from hemometric.store.concatenation import join_label_rejects, join_rows, record_of, records_of
 from hemometric.store.copies import IDENTITY, Copies, find_copies
+from hemometric.store.placing import NEW_PATIENTS, put_splits
+from hemometric.store.quality import count_quality, encode_quality
 from hemometric.store.reading import Store, count_shards, shard_path, table_path
 from hemometric.store.shards import encode_shard
-from hemometric.store.splits import SPLITS, SPLITS_FILE, assign, read_named_splits
 from hemometric.store.tables import (
     ATTRITION,
     GAPS,
     LABEL_REJECTS,
     NEIGHBORS,
+    QUALITY,
     REJECTS,
+    Reject,
     decode_rejects,
     encode_rejects,
     encode_table,
     read_table,
 )
-
-NEW_PATIENTS = ("hash", *SPLITS)
-"""Where patients go whom a store's `splits.csv` does not name: as without one, or all to one split."""
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +125,20 @@ def add_ecgs(change: Change, store: Store, new: Store, *, new_patients: str | No
     added = new.ecgs.filter(pa.array(~is_copy))
     patients = pc.unique(added["patient_id"])
     is_new = pc.invert(pc.is_in(patients, value_set=pc.unique(store.ecgs["patient_id"])))
-    n_placed = _place(change, store, patients.to_pylist(), how=new_patients)
+    owners = ["patient_id", "content_hash"]
+    whole = pa.concat_tables([store.ecgs.select(owners), added.select(owners)])
+    n_placed = put_splits(change, store, whole, how=new_patients)
     n_shards = _add_shards(change, store, new, is_copy)
-    _add_rejects(change, store, new, added)
+    rejects = _add_rejects(change, store, new, added)
     n_values, n_stale = _add_labels(change, store, new)
     change.remove(APPEND)
     provenance = store.manifest.provenance
     if added.num_rows:
         entry = {**new.manifest.provenance, "n_ecgs": added.num_rows}
         provenance = {**provenance, APPENDED: [*provenance.get(APPENDED, []), entry]}
+    if QUALITY in store.manifest.files:
+        counts = count_quality(pa.concat_tables([store.ecgs, added]), rejects, provenance=provenance)
+        change.put(QUALITY, [encode_quality(counts)])
     n_total = len(store) + added.num_rows
     change.commit(store.manifest.model_copy(update={"provenance": provenance, "n_ecgs": n_total}))
     return Addition(
@@ -171,35 +172,6 @@ def check_same_columns(one: Store, other: Store) -> None:
         )
 
 
-def _place(change: Change, store: Store, patients: Sequence[str], *, how: str | None) -> int:
-    """Add new patients to the store's `splits.csv`, if it has one that does not name them. Returns how many."""
-    path = store.path / SPLITS_FILE
-    if not path.exists():
-        return 0
-    named = read_named_splits(path)
-    unnamed = sorted({patient for patient in patients if patient not in named})
-    if not unnamed:
-        return 0
-    if how is None:
-        shown = ", ".join(map(repr, unnamed[:_SHOWN]))
-        raise SettingsError(
-            f"{path}: names no split for {len(unnamed):,} new patients (such as {shown}): say with --new-patients "
-            f"{', '.join(NEW_PATIENTS[:-1])} or {NEW_PATIENTS[-1]} where they go, or add them to the file; with "
-            "--resume nothing is read again"
-        )
-    check_unchanged(store.path, store.manifest, SPLITS_FILE)
-    splits = assign(unnamed).tolist() if how == "hash" else [how] * len(unnamed)
-    text = path.read_bytes().decode("utf-8")
-    header = [name.removeprefix("\ufeff") for name in next(csv.reader(io.StringIO(text, newline="")))]
-    end = "\r\n" if "\r\n" in text else "\n"
-    lines = io.StringIO(newline="")
-    rows = csv.DictWriter(lines, header, restval="", lineterminator=end)
-    rows.writerows({"patient_id": patient, "split": split} for patient, split in zip(unnamed, splits, strict=True))
-    whole = text + ("" if text.endswith("\n") else end) + lines.getvalue()
-    change.put(SPLITS_FILE, [whole.encode()], listed=SPLITS_FILE in store.manifest.files)
-    return len(unnamed)
-
-
 def _add_shards(change: Change, store: Store, new: Store, is_copy: NDArray[np.bool_]) -> int:
     """Put the shards of `new` behind those of the store, without copies. Returns how many there are to put."""
     n_before = count_shards(store.manifest)
@@ -223,8 +195,8 @@ def _add_shards(change: Change, store: Store, new: Store, is_copy: NDArray[np.bo
     return number - n_before
 
 
-def _add_rejects(change: Change, store: Store, new: Store, added: pa.Table) -> None:
-    """Join what was rejected: no line twice, and no record that is accepted by now."""
+def _add_rejects(change: Change, store: Store, new: Store, added: pa.Table) -> list[Reject]:
+    """Join what was rejected: no line twice, and no record that is accepted by now. Returns all of it."""
     before = decode_rejects(store.path / REJECTS) if (store.path / REJECTS).exists() else []
     there, accepted = records_of(store.ecgs), records_of(added)
     kept = [reject for reject in before if reject.source not in accepted]
@@ -237,6 +209,7 @@ def _add_rejects(change: Change, store: Store, new: Store, added: pa.Table) -> N
     if kept != before:
         check_unchanged(store.path, store.manifest, REJECTS)
         change.put(REJECTS, [encode_rejects(kept)])
+    return kept
 
 
 def _add_labels(change: Change, store: Store, new: Store) -> tuple[int, int]:
@@ -250,20 +223,22 @@ def _add_labels(change: Change, store: Store, new: Store) -> tuple[int, int]:
     if label_rejects is not None and (new.path / LABEL_REJECTS).exists():
         check_unchanged(store.path, store.manifest, LABEL_REJECTS)
         change.put(LABEL_REJECTS, [label_rejects])
-    labels, old = join_rows([before, brought]), join_rows([before])
-    n_values = 0 if labels is None else labels.num_rows - (0 if old is None else old.num_rows)
-    if brought is None or labels is None or not n_values:
+    labels = join_rows([before, brought])
+    if brought is None or labels is None:
+        return 0, 0
+    known = set() if before is None else {tuple(row.values()) for row in before.to_pylist()}
+    patients = [row["patient_id"] for row in brought.to_pylist() if tuple(row.values()) not in known]
+    if not patients:
         return 0, 0
     check_unchanged(store.path, store.manifest, "labels.parquet")
     change.put("labels.parquet", [encode_table(labels)])
     links = store.links()
-    patients = pc.unique(brought["patient_id"])
-    n_stale = int(pc.sum(pc.is_in(patients, value_set=pc.unique(store.ecgs["patient_id"]))).as_py() or 0)
+    n_stale = len(set(patients) & set(pc.unique(store.ecgs["patient_id"]).to_pylist()))
     if links is None or not n_stale:
-        return n_values, 0
+        return len(patients), 0
     for name in ("links.parquet", ATTRITION, GAPS):
         change.remove(name)
-    return n_values, n_stale
+    return len(patients), n_stale
 
 
 def _count_unlinked(store: Store, added: pa.Table) -> int:

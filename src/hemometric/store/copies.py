@@ -61,7 +61,8 @@ def find_copies(there: pa.Table, new: pa.Table, *, where: str, advice: str) -> t
         StoreError: An ECG has the name of another one, with other samples.
     """
     hashes, names = there["content_hash"].combine_chunks(), there["ecg_id"].combine_chunks()
-    first = pc.index_in(new["content_hash"], value_set=hashes)
+    known = pc.if_else(pc.equal(new["content_hash"], ""), None, new["content_hash"])
+    first = pc.index_in(known, value_set=hashes, skip_nulls=True)
     copied, named = pc.is_valid(first), pc.is_in(new["ecg_id"], value_set=names)
     clashing = new["ecg_id"].filter(pc.and_(named, pc.invert(copied)))
     if len(clashing):

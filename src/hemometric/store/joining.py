@@ -16,7 +16,7 @@ from hemometric.errors import SettingsError
 from hemometric.store.concatenation import join_label_rejects, join_rows, records_of
 from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
 from hemometric.store.reading import Store
-from hemometric.store.splits import SPLITS_FILE, describe_torn
+from hemometric.store.splits import SPLITS_FILE, assign_joined, describe_torn, join_copied
 from hemometric.store.splitting import RULE_FILE, describe_rule
 from hemometric.store.tables import (
     ATTRITION,
@@ -31,6 +31,7 @@ from hemometric.store.tables import (
 )
 from hemometric.targets import Target
 
+_OWNERS = ("patient_id", "content_hash")
 _OF_ONE_STORE = (ATTRITION, GAPS, NEIGHBORS)
 
 
@@ -188,15 +189,11 @@ def _why_no_links(parts: Sequence[Part], *, n_shared: int) -> str:
 
 
 def _join_splits(parts: Sequence[Part]) -> dict[str, bytes]:
-    """`splits.csv` and its rule where a store has its own, or where patients get other names; else nothing.
+    """`splits.csv` and its rule where a store has its own, or where the hash would move somebody; else nothing.
 
     Raises:
         SettingsError: A patient is in two splits.
     """
-    own = [part for part in parts if (part.store.path / SPLITS_FILE).exists()]
-    renamed = [part for part in parts if part.prefix and not pc.all(part.store.ecgs["patient_id_known"]).as_py()]
-    if not own and not renamed:
-        return {}
     named: dict[str, str] = {}
     torn: dict[str, list[str]] = {}
     for part in parts:
@@ -208,6 +205,15 @@ def _join_splits(parts: Sequence[Part]) -> dict[str, bytes]:
         raise SettingsError(
             f"merge: {describe_torn(torn)}: split one of the stores again as the other is (hemometric split --from CSV)"
         )
+    kept = [part.rename(part.store.ecgs).filter(pa.array(~part.is_copy)) for part in parts]
+    columns = {
+        name: pa.chunked_array([chunk for ecgs in kept for chunk in ecgs[name].chunks], pa.string()) for name in _OWNERS
+    }
+    patients = pc.unique(columns["patient_id"]).to_pylist()
+    by_hash = assign_joined(patients, joined=join_copied(columns["patient_id"], columns["content_hash"])).tolist()
+    has_own = any((part.store.path / SPLITS_FILE).exists() for part in parts)
+    if not has_own and by_hash == [named[patient] for patient in patients]:
+        return {}
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("patient_id", "split"))

@@ -20,6 +20,7 @@ from hemometric.store.changing import Change, changing, check_unchanged, find_le
 from hemometric.store.concatenation import records_of
 from hemometric.store.locking import LOCK, locked
 from hemometric.store.manifest import CHANGE, INCOMING, MANIFEST, Manifest
+from hemometric.store.placing import put_splits
 from hemometric.store.reading import Store, count_shards, shard_path, table_path
 from hemometric.store.redaction import count_named, filter_csv, list_patients, redact_names, redact_rejects
 from hemometric.store.shards import encode_shard
@@ -30,6 +31,7 @@ from hemometric.store.tables import (
     GAPS,
     LABEL_REJECTS,
     NEIGHBORS,
+    QUALITY,
     REJECTS,
     decode_rejects,
     encode_rejects,
@@ -79,6 +81,7 @@ class WithdrawalSummary:
         lines.append(f"gone: their rows in {self.n_shards:,} shards{rows and f', and {rows}'}")
         if self.dropped:
             again = [self.relink] if self.relink else []
+            again += [f"hemometric inspect {self.store} --save-quality"] if QUALITY in self.dropped else []
             again += [f"hemometric mine {self.store}"] if NEIGHBORS in self.dropped else []
             advice = f"; make them again with {' and '.join(again)}" if again else ""
             lines.append(f"removed, since they count or compare these ECGs: {', '.join(self.dropped)}{advice}")
@@ -145,6 +148,7 @@ def withdraw(
             n_named=count_named(others["ecg_id"], patients=ids),
             foreign=_find_foreign(store),
         )
+        put_splits(change, store, others)
         change.commit(_describe(store.manifest, ids, n_ecgs=ecgs.num_rows))
     return summary
 
@@ -277,7 +281,7 @@ def _describe_link(store: Store) -> str:
 
 def _drop(change: Change, store: Store) -> tuple[str, ...]:
     """Remove what counts or compares ECGs."""
-    dropped = tuple(name for name in (ATTRITION, GAPS, NEIGHBORS) if (store.path / name).exists())
+    dropped = tuple(name for name in (ATTRITION, GAPS, QUALITY, NEIGHBORS) if (store.path / name).exists())
     for name in dropped:
         change.remove(name)
     return dropped

@@ -1,0 +1,100 @@
+"""Splits of a store that has changed: who was there stays, and new patients are placed."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hemometric.errors import SettingsError
+from hemometric.store.changing import Change, check_unchanged
+from hemometric.store.reading import Store
+from hemometric.store.splits import SPLITS, SPLITS_FILE, assign_joined, join_copied, read_named_splits
+from hemometric.store.splitting import RULE_FILE
+
+NEW_PATIENTS = ("hash", *SPLITS)
+"""Where patients go whom a store's `splits.csv` does not name: as without one, or all to one split."""
+_SHOWN = 3
+
+
+def put_splits(change: Change, store: Store, ecgs: pa.Table, *, how: str | None = None) -> int:
+    """Write `splits.csv` where the change would otherwise move somebody, or leave somebody without a split.
+
+    Without a `splits.csv` the hash of the patient decides, and of patients who share an ECG that of the first of them:
+    so somebody may move when another one comes or goes.
+
+    Args:
+        change: Of the store.
+        store: As it was.
+        ecgs: patient_id and content_hash of all ECGs as they will be.
+        how: One of `NEW_PATIENTS`; None: who is in no `splits.csv` that is there is refused.
+
+    Returns:
+        How many patients were added to a `splits.csv`.
+
+    Raises:
+        SettingsError: A new patient has no split, or a new ECG stands under patients in different splits.
+        StoreError: `splits.csv` is not usable.
+    """
+    patients = pc.unique(ecgs["patient_id"]).to_pylist()
+    joined = join_copied(ecgs["patient_id"], ecgs["content_hash"])
+    natural = dict(zip(patients, assign_joined(patients, joined=joined).tolist(), strict=True))
+    before = dict(zip(store.ecgs["patient_id"].to_pylist(), store.splits().tolist(), strict=True))
+    path = store.path / SPLITS_FILE
+    if not path.exists() and all(natural[patient] == before.get(patient, natural[patient]) for patient in patients):
+        return 0
+    known = {**(read_named_splits(path) if path.exists() else {}), **before}
+    placed = _place_new(store, patients, joined, known, natural=natural, how=how)
+    if path.exists():
+        if placed:
+            check_unchanged(store.path, store.manifest, SPLITS_FILE)
+            whole = _add_lines(path.read_bytes().decode("utf-8"), placed)
+            change.put(SPLITS_FILE, [whole.encode()], listed=SPLITS_FILE in store.manifest.files)
+        return len(placed)
+    everybody = {patient: known.get(patient) or placed[patient] for patient in sorted(patients)}
+    change.put(SPLITS_FILE, [_add_lines("patient_id,split\n", everybody).encode()])
+    rule = {"schema_version": 1, "by": f"hash, as it was before {change.doing}"}
+    change.put(RULE_FILE, [(json.dumps(rule, indent=1) + "\n").encode()])
+    return len(placed)
+
+
+def _place_new(
+    store: Store,
+    patients: Sequence[str],
+    joined: Sequence[Sequence[str]],
+    known: Mapping[str, str],
+    *,
+    natural: Mapping[str, str],
+    how: str | None,
+) -> dict[str, str]:
+    """The splits of new patients; who shares an ECG with somebody goes where that one is."""
+    beside = {patient: {known[one] for one in group if one in known} for group in joined for patient in group}
+    torn = [patient for patient in patients if len(beside.get(patient, ())) > 1]
+    if torn:
+        raise SettingsError(
+            f"{store.path}: the very same new ECG stands under patients in different splits "
+            f"({', '.join(map(repr, torn[:_SHOWN]))}): give them one patient_id with --metadata"
+        )
+    new = [patient for patient in patients if patient not in known]
+    alone = [patient for patient in new if not beside.get(patient)]
+    if alone and how is None and (store.path / SPLITS_FILE).exists():
+        raise SettingsError(
+            f"{store.path / SPLITS_FILE}: names no split for {len(alone):,} new patients (such as "
+            f"{', '.join(map(repr, sorted(alone)[:_SHOWN]))}): say with --new-patients "
+            f"{', '.join(NEW_PATIENTS[:-1])} or {NEW_PATIENTS[-1]} where they go, or add them to the file; with "
+            "--resume nothing is read again"
+        )
+    drawn = natural if how in (None, "hash") else dict.fromkeys(alone, str(how))
+    return {patient: next(iter(beside.get(patient) or {drawn[patient]})) for patient in sorted(new)}
+
+
+def _add_lines(text: str, splits: Mapping[str, str]) -> str:
+    """A `splits.csv` with more patients; other columns it may have stay empty for them."""
+    header = [name.removeprefix("\ufeff") for name in next(csv.reader(io.StringIO(text, newline="")))]
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = io.StringIO(newline="")
+    rows = csv.DictWriter(lines, header, restval="", lineterminator=end)
+    rows.writerows({"patient_id": patient, "split": split} for patient, split in splits.items())
+    return text + ("" if text.endswith("\n") else end) + lines.getvalue()
