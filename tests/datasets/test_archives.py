@@ -16,8 +16,12 @@ def archives(tmp_path):
     (tmp_path / "ptb-xl" / "ptbxl_database.csv").write_text(TABLE)
     (tmp_path / "ptbdb" / "patient001").mkdir(parents=True)
     (tmp_path / "ptbdb" / "patient001" / "s0010_re.hea").write_text("s0010_re 0 1000 10\n")
-    for name in ("challenge-2021", "code-15", "echonext", "ml4h-hdf5", "muse-directory", "other"):
+    for name in sorted({*DATASETS, "other"} - {"ptb-xl", "ptbdb"}):
         (tmp_path / name).mkdir()
+    (tmp_path / "scg-rhc" / "TRM107-RHC1.hea").write_text("TRM107-RHC1 0 500 5000\n")
+    (tmp_path / "mimic-iv-ecg" / "record_list.csv").write_text(
+        "subject_id,study_id,file_name,ecg_time,path\n1,2,2,2180-07-23 08:44:00,files/p1000/p1/s2/2\n"
+    )
     (tmp_path / "challenge-2021" / "A0001.hea").write_text("A0001 0 500 5000\n#Dx: 426783006\n")
     (tmp_path / "code-15" / "exams.csv").write_text("exam_id,age,is_male,patient_id,trace_file\n1,2,True,3,a.hdf5\n")
     (tmp_path / "code-15" / "a.hdf5").touch()
@@ -47,10 +51,12 @@ def test_nothing_is_recognised_where_nothing_is(archives):
         ("challenge-2021", "headers called A0001"),
         ("code-15", r"exams\.csv with the columns exam_id"),
         ("echonext", r"EchoNext_train_waveforms\.npy"),
+        ("mimic-iv-ecg", r"record_list\.csv"),
         ("ml4h-hdf5", r"files \*\.hd5"),
         ("muse-directory", "GE MUSE XML"),
         ("ptb-xl", r"ptbxl_database\.csv"),
         ("ptbdb", "folders patient001"),
+        ("scg-rhc", "processed_data/TRM"),
     ],
 )
 def test_forcing_an_archive_on_another_folder_says_what_was_expected(archives, name, expected):
@@ -61,14 +67,15 @@ def test_forcing_an_archive_on_another_folder_says_what_was_expected(archives, n
 
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(
-        SettingsError, match=r"unknown dataset 'PTBXL': did you mean 'ptb-xl'.* auto, challenge-2021, ptb-xl, ptbdb"
+        SettingsError,
+        match=r"unknown dataset 'PTBXL': did you mean 'ptb-xl'.* auto, none, challenge-2021, ptb-xl, ptbdb",
     ):
         open_dataset("anything", name="PTBXL")
-    with pytest.raises(SettingsError, match=r"unknown dataset 'mimic': expected auto, .*ptb-xl, ptbdb"):
+    with pytest.raises(SettingsError, match=r"unknown dataset 'mimic': expected auto, none, .*ptb-xl, ptbdb"):
         open_dataset("anything", name="mimic")
 
 
 def test_the_help_of_ingest_names_every_archive(capsys):
     assert main(["ingest", "--help"]) == 0
-    heard = " ".join(capsys.readouterr().out.split())
-    assert f"none; or {', '.join(DATASETS)}." in heard
+    heard = "".join(capsys.readouterr().out.split())  # lines end within names
+    assert f"none;or{','.join(DATASETS)}." in heard

@@ -79,7 +79,7 @@ def open_dataset(source: Path, *, name: str = "auto") -> Dataset | None:
     if name not in DATASETS:
         close = difflib.get_close_matches(name.casefold(), DATASETS, n=1)
         suggestion = f"did you mean {close[0]!r}? " if close else ""
-        raise SettingsError(f"unknown dataset {name!r}: {suggestion}expected auto, {', '.join(DATASETS)}")
+        raise SettingsError(f"unknown dataset {name!r}: {suggestion}expected auto, none, {', '.join(DATASETS)}")
     root = DATASETS[name].find_root(source)
     if root is None:
         reason = f"this is not {name}: expected {DATASETS[name].expected}; leave --dataset out to read it without"
