@@ -31,11 +31,13 @@ def assign_slowly(patient):
     return "calibration" if fraction < Fraction(8, 10) else "test"
 
 
+@settings(deadline=None)
 @given(patients=st.lists(st.text(max_size=10)))
 def test_the_split_is_that_of_the_documented_rule(patients):
     assert assign(patients).tolist() == [assign_slowly(patient) for patient in patients]
 
 
+@settings(deadline=None)
 @given(patients=st.lists(st.sampled_from("abcdefgh"), min_size=1), others=st.lists(st.text(max_size=3)))
 def test_no_patient_is_in_two_splits_whoever_else_is_there(patients, others):
     found = dict(zip(patients, assign(patients), strict=True))
@@ -95,6 +97,7 @@ def test_a_patient_on_several_lines_with_one_split_is_in_that(tmp_path):
     assert read_splits(path, patient_ids=["b", "a"]).tolist() == ["test", "train"]
 
 
+@settings(deadline=None)
 @given(patients=st.lists(st.text(max_size=5)), splits=st.sets(st.sampled_from(SPLITS), min_size=1))
 def test_drawing_among_all_splits_is_the_split_by_hash_and_among_some_gives_only_those(patients, splits):
     assert assign_among(patients, splits=SPLITS).tolist() == assign(patients).tolist()
