@@ -172,7 +172,7 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
 
 
 def name_supported() -> str:
-    """All formats that are read, for people: "DICOM and WFDB"."""
+    """Return the titles of `FORMATS` in a sentence, for people: "DICOM, HDF5, ..., Philips Sierra XML and WFDB"."""
     *others, last = (known.title for known in FORMATS.values())
     return f"{', '.join(others)} and {last}"
 

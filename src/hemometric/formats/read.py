@@ -26,10 +26,10 @@ def read_ecg(path: str | Path, *, part: str | None = None) -> Ecg:
 
     Raises:
         ReadError: The file cannot be read as a 12-lead ECG. `code` is one of "missing" (the file, or one that a header
-            names), "directory", "empty", "not-an-ecg", "unsupported-format", "no-header", "wrong-suffix", "corrupt",
-            "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates", "no-unit", "unknown-unit",
-            "no-rate", "several-ecgs" (say which part), "no-such-part", "no-sidecar", "sidecar", "no-such-array",
-            "metadata", "duplicate-name", "too-long", "unsafe-xml".
+            names), "directory", "unreadable" (the system does not let us), "empty", "not-an-ecg", "unsupported-format",
+            "no-header", "corrupt", "truncated", "unknown-format", "wrong-leads", "duplicate-leads", "mixed-rates",
+            "no-unit", "unknown-unit", "no-rate", "several-ecgs" (say which part), "no-such-part", "no-sidecar",
+            "sidecar", "no-such-array", "metadata", "duplicate-name", "too-long", "unsafe-xml".
     """
     file, name = _find_record(Path(path))
     _check_part(file, name, part)
