@@ -53,7 +53,9 @@ def finetune(
     source: Annotated[str, typer.Option("--from", metavar="RUN|none", help="A pretrained run; none: from scratch.")],
     target: Annotated[
         list[str],
-        typer.Option(help="mpcwp, mpap, rap, co or one that the store defines; more than once for several at a time."),
+        typer.Option(
+            metavar="NAME", help="mpcwp, mpap, rap, co or one that the store defines; repeated for several at a time."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="RUN")],
     labels: Annotated[
