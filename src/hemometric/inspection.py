@@ -8,7 +8,7 @@ import numpy as np
 
 from hemometric.ecg import LEADS, Ecg
 from hemometric.errors import ReadError, SettingsError, StoreError
-from hemometric.formats import list_parts, read_ecg
+from hemometric.formats import list_parts_apart, read_ecg_apart
 from hemometric.store import Store, describe_rule, find_doubles, list_doubles, quality_of, quality_text, write_quality
 from hemometric.targets import known_targets
 
@@ -47,9 +47,9 @@ def inspect_path(path: Path, *, part: str | None = None, plot: Path | None = Non
         raise SettingsError(f"--save-quality is for a store, but {path} is none")
     if path.is_dir():
         raise ReadError(path, "is a folder but no store: name an ECG file, or ingest the folder first", code="no-store")
-    if part is None and plot is None and len(parts := list_parts(path)) > 1:
+    if part is None and plot is None and len(parts := list_parts_apart(path)) > 1:
         return describe_parts(path, parts)
-    ecg = read_ecg(path, part=part)
+    ecg = read_ecg_apart(path, part=part)
     text = as_text(describe_ecg(ecg))
     if plot is not None:
         from hemometric.waveform import plot_ecg

@@ -4,8 +4,18 @@
 ECGs of a file that holds several.
 """
 
+from hemometric.formats.apart import list_parts_apart, read_ecg_apart
 from hemometric.formats.find import find_format, find_records
 from hemometric.formats.known import FORMATS, find_suffix
 from hemometric.formats.read import list_parts, read_ecg
 
-__all__ = ["FORMATS", "find_format", "find_records", "find_suffix", "list_parts", "read_ecg"]
+__all__ = [
+    "FORMATS",
+    "find_format",
+    "find_records",
+    "find_suffix",
+    "list_parts",
+    "list_parts_apart",
+    "read_ecg",
+    "read_ecg_apart",
+]

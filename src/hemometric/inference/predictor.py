@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hemometric.ecg import Ecg
 from hemometric.errors import EcgError, ReadError
-from hemometric.formats import read_ecg
+from hemometric.formats import read_ecg_apart
 from hemometric.inference.embedding import embed_windows, prepare_rows, read_windows
 from hemometric.inference.prediction import Prediction, RowPredictions, TargetEstimate
 from hemometric.store import Store
@@ -93,7 +93,7 @@ class Predictor:
             path: In any supported format.
         """
         try:
-            return self.predict(read_ecg(path))
+            return self.predict(read_ecg_apart(Path(path)))
         except (ReadError, EcgError) as error:
             reason = error.reason if isinstance(error, ReadError) else str(error)
             simulated = self.contract.trained_on_simulated

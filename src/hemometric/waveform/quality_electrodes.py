@@ -35,7 +35,7 @@ def find_swaps(waveform: Waveform, *, sampling_rate_hz: float) -> Iterator[tuple
     """Look for limb electrodes that were swapped.
 
     "electrode-swap": lead I or II looks like V6 upside down, P wave, QRS complex and T wave. V6 looks to the left
-    and is not changed by a swap among both arms and the left leg. In dextrocardia V6 is changed too, and I and V6 agree.
+    and is not changed by a swap among both arms and the left leg. In dextrocardia V6 is changed too, and agrees with I.
 
     "leg-electrode-swap": one of I, II, III is nearly flat. With an arm's electrode on the right leg, two electrodes
     are on legs, which have the same potential.

@@ -1,0 +1,40 @@
+import faulthandler
+
+import h5py
+import numpy as np
+import pytest
+
+from hemometric.errors import ReadError
+from hemometric.formats import apart, list_parts_apart, read_ecg, read_ecg_apart
+
+
+@pytest.fixture
+def several(tmp_path):
+    """Two ECGs in HDF5, as CODE-15 has them."""
+    with h5py.File(tmp_path / "exams.hdf5", "w") as file:
+        file["exam_id"] = [7, 8]
+        file["tracings"] = np.random.default_rng(0).normal(size=(2, 4096, 12)).astype(np.float32)
+    return tmp_path / "exams.hdf5"
+
+
+def test_what_is_read_apart_is_what_is_read_here(several):
+    assert list_parts_apart(several) == ("7", "8")
+    one, other = read_ecg_apart(several, part="8"), read_ecg(several, part="8")
+    np.testing.assert_array_equal(one.waveform, other.waveform)
+    assert (one.ecg_id, one.sampling_rate_hz, one.notes) == (other.ecg_id, other.sampling_rate_hz, other.notes)
+
+
+def test_a_refusal_comes_back_as_it_is(several, tmp_path):
+    for path, part in ((several, "9"), (several, None), (tmp_path / "missing.hdf5", None)):
+        with pytest.raises(ReadError) as here:
+            read_ecg(path, part=part)
+        with pytest.raises(ReadError) as there:
+            read_ecg_apart(path, part=part)
+        assert (str(there.value), there.value.code) == (str(here.value), here.value.code)
+
+
+def test_a_file_that_ends_its_reader_is_an_error(several, monkeypatch):
+    monkeypatch.setattr(apart, "_read", faulthandler._sigsegv)
+    with pytest.raises(ReadError, match=r"exams.hdf5: its reader came to no end: .*SIGSEGV") as died:
+        read_ecg_apart(several, part="7")
+    assert died.value.code == "worker-died"
