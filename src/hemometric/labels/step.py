@@ -96,7 +96,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
     own = [target for target in known.values() if target.name not in TARGETS]
     if own:
         pieces[TARGETS_FILE] = encode_targets(own)
-    write_store_files(store.path, pieces)
+    write_store_files(store.path, pieces, fingerprint=store.fingerprint)
     add_targets(own, where=str(store.path), replace=True)
     return summary
 

@@ -24,6 +24,7 @@ from hemometric.store.tables import (
     GAPS,
     LABEL_REJECTS,
     NEIGHBORS,
+    QUALITY,
     REJECTS,
     Reject,
     decode_rejects,
@@ -32,7 +33,7 @@ from hemometric.store.tables import (
 from hemometric.targets import Target
 
 _OWNERS = ("patient_id", "content_hash")
-_OF_ONE_STORE = (ATTRITION, GAPS, NEIGHBORS)
+_OF_ONE_STORE = (ATTRITION, GAPS, QUALITY, NEIGHBORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def join_tables(parts: Sequence[Part], *, n_shared: int, out: Path) -> Joined:
     left = sorted({name for store in stores for name in _OF_ONE_STORE if (store.path / name).exists()})
     if left:
         remarks.append(
-            f"of the single stores, and not in the new one: {', '.join(left)}; link and mine make them again"
+            f"of the single stores, and not in the new one: {', '.join(left)}; hemometric link, mine and inspect "
+            "--save-quality make them again"
         )
     cards = [(store.path / CARD).read_text(encoding="utf-8") for store in stores if (store.path / CARD).exists()]
     return Joined(

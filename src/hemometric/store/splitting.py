@@ -61,7 +61,7 @@ class SplitSummary:
 
 def split_by_hash(store: Store) -> SplitSummary:
     """Go back to the split by hash of the patient, that of a store of which nothing was said."""
-    write_store_files(store.path, {}, without=[SPLITS_FILE, RULE_FILE])
+    write_store_files(store.path, {}, without=[SPLITS_FILE, RULE_FILE], fingerprint=store.fingerprint)
     return _sum_up(store, by="hash")
 
 
@@ -237,7 +237,7 @@ def _divide(
     rows.writerow(("patient_id", "split"))
     rows.writerows(splits.items())
     pieces = {SPLITS_FILE: text.getvalue().encode(), RULE_FILE: (json.dumps(rule, indent=1) + "\n").encode()}
-    write_store_files(store.path, pieces)
+    write_store_files(store.path, pieces, fingerprint=store.fingerprint)
     return _sum_up(store, by=by, n_unclear=len(lost))
 
 

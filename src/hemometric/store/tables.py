@@ -219,19 +219,24 @@ def write_store_table(store: Path, name: str, table: pa.Table) -> None:
     write_store_files(store, {name: encode_table(table)})
 
 
-def write_store_files(store: Path, pieces: Mapping[str, bytes], *, without: Sequence[str] = ()) -> None:
+def write_store_files(
+    store: Path, pieces: Mapping[str, bytes], *, without: Sequence[str] = (), fingerprint: str | None = None
+) -> None:
     """Add files to a complete store, or replace them, with their hashes in the manifest: all together or not at all.
 
     Args:
         store: The store's directory.
         pieces: File name, such as "links.parquet", and content.
         without: Names of files that are taken away, whether they are there or not.
+        fingerprint: Of the ECGs that the files were made from.
 
     Raises:
-        StoreError: The store cannot be written, or another process is writing it.
+        StoreError: The store cannot be written, another process is writing it, or it has other ECGs by now.
     """
     with changing(store, doing="writing tables") as change:
         manifest = read_manifest(store)
+        if fingerprint not in (None, manifest.fingerprint):
+            raise StoreError(f"{store}: its ECGs were changed meanwhile by another command: do this again")
         for name, encoded in pieces.items():
             change.put(name, [encoded])
         for name in without:
