@@ -4,9 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
-from hemometric.datasets.challenge_2021 import REPAIRS
+from hemometric.datasets.challenge_2021 import REPAIRS, mend
 from hemometric.errors import StoreError
 from hemometric.ingest import IngestSettings, ingest
+from hemometric.ingest.archive import Record
+from hemometric.ingest.records import Cut, read_record
 from hemometric.store import Store
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -99,3 +101,15 @@ def test_a_folder_of_ml4h_files_keeps_the_ids_of_the_hospital(tmp_path, microvol
     assert store.ecgs["patient_id"].to_pylist() == ["0004711", "0815"]
     assert store.ecgs["acquired_at"].to_pylist() == ["2012-01-05T10:00:00"] * 2
     assert store.manifest.provenance["sources"][0]["dataset"] == "ml4h-hdf5"
+
+
+def test_a_header_that_is_gone_before_it_is_mended_is_a_rejected_record(challenge, tmp_path, monkeypatch):
+    def lose(*_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("hemometric.datasets.challenge_2021.read_header", lose)
+    ecg = challenge / "E00001.hea"
+    record = Record(ecg, "challenge/E00001", "challenge/E00001", mend=mend)
+    cut = Cut(sampling_rate_hz=250.0, duration_s=10.0, n_samples=2500, n_leads=8, pad=False)
+    (reject,) = read_record(record, cut).rejects
+    assert (reject.source, reject.reason_code) == ("challenge/E00001", "unreadable")

@@ -1,6 +1,6 @@
 """Public archives and a user's own table: which patient a record belongs to, and what else its file does not say.
 
-`open_dataset` recognises PTB-XL and PTBDB by what lies beside the records, `read_metadata` reads the CSV file of
+`open_dataset` recognises the archives of `DATASETS` by their files, `read_metadata` reads the CSV file of
 --metadata. What neither knows stays None; it is never invented.
 """
 

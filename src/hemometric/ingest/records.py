@@ -118,8 +118,7 @@ def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
         StoreError: The system lacks something that no file is to blame for, such as space for temporary files.
     """
     try:
-        as_read = _read(record)
-        ecg = as_read if record.mend is None else record.mend(record.path, as_read)
+        ecg, repaired = _read(record)
     except (ReadError, EcgError) as error:
         reason = error.reason if isinstance(error, ReadError) else str(error)
         return _refused(Reject(record.source, error.code, LEFT_OUT if reticent else reason))
@@ -141,13 +140,16 @@ def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
             rejects.append(Reject(f"{record.source}#{number}", error.code, str(error)))
     if not accepted:
         return _refused(_sum_up(record, ecg, rejects, cut=cut))
-    return _accepted(ecg, accepted, rejects, repaired=ecg.waveform is not as_read.waveform)
+    return _accepted(ecg, accepted, rejects, repaired=repaired)
 
 
-def _read(record: Record) -> Ecg:
+def _read(record: Record) -> tuple[Ecg, bool]:
+    """Return an ECG as its archive means it, and whether its waveform was repaired for that."""
     try:
         _check_file(record)
-        return read_ecg(record.path, part=record.part)
+        ecg = read_ecg(record.path, part=record.part)
+        mended = ecg if record.mend is None else record.mend(record.path, ecg)
+        return mended, mended.waveform is not ecg.waveform
     except ReadError as error:
         if isinstance(error.__cause__, OSError):
             _blame_system(error.__cause__)
