@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hemometric.__main__ import main
@@ -60,3 +61,45 @@ def test_the_command_takes_a_part(several, capsys):
 def test_a_folder_that_is_no_store_is_refused(tmp_path):
     with pytest.raises(ReadError, match="no store"):
         inspect_path(tmp_path)
+
+
+def test_a_lead_without_any_value_has_no_largest_one():
+    waveform = np.random.default_rng(0).normal(scale=0.1, size=(12, 1000)).astype(np.float32)
+    waveform[7] = np.nan
+    waveform[8, :500] = np.nan
+    largest = dict(describe_ecg(Ecg(waveform=waveform, sampling_rate_hz=100.0, ecg_id="r1")))["largest |mV|"]
+    assert "V2 none" in largest
+    assert f"V3 {np.nanmax(np.abs(waveform[8])):.2f}" in largest
+
+
+def test_exact_copies_and_splits_that_tear_them_are_named(write_labelled_store, tmp_path):
+    store = write_labelled_store(tmp_path / "store", n_patients=10, n_visits=1)
+    table_file = store.path / "ecgs" / "00000.parquet"
+    table = pq.read_table(table_file)
+    hashes = [
+        "same" if patient in ("p0000", "p0009") else str(row)
+        for row, patient in enumerate(table["patient_id"].to_pylist())
+    ]
+    pq.write_table(
+        table.set_column(table.schema.get_field_index("content_hash"), table.schema.field("content_hash"), [hashes]),
+        table_file,
+    )
+    text = inspect_path(store.path)
+    assert "1 ECGs are there more than once; 1 of them under different patients" in text
+    assert "0000-0 (patient p0000) = 0009-0 (patient p0009)" in text
+    assert "NOT USABLE" in text
+    assert "'p0000' (train), 'p0009' (test)" in text
+
+
+def test_the_counts_of_a_store_are_saved_where_that_is_asked_for(write_labelled_store, tmp_path, capsys):
+    path = write_labelled_store(tmp_path / "store", n_patients=10, n_visits=1).path
+    assert main(["inspect", str(path)]) == 0
+    assert not (path / "quality.csv").exists()
+    assert main(["inspect", str(path), "--save-quality"]) == 0
+    assert "accepted" in capsys.readouterr().out
+    assert (path / "quality.csv").read_text().startswith("source,dataset,kind,code,n\n")
+
+
+def test_the_counts_of_a_file_cannot_be_saved(several):
+    with pytest.raises(SettingsError, match="--save-quality is for a store"):
+        inspect_path(several, save_quality=True)
