@@ -96,10 +96,14 @@ class Archive:
             known = known if told is None else [told, *known]
         return merge_facts(known)
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What whoever uses the archives has to know, a sentence each."""
-        found = [source.dataset.remark for source in self.sources if source.dataset is not None]
+    def find_remarks(self, *, with_values: bool) -> tuple[str, ...]:
+        """What whoever uses the archives has to know, a sentence each.
+
+        Args:
+            with_values: Whether any catheter value came with them; else what is to be known of values is left out.
+        """
+        datasets = [source.dataset for source in self.sources if source.dataset is not None]
+        found = [dataset.remark for dataset in datasets if with_values or dataset.labels is None]
         return tuple(dict.fromkeys(remark for remark in found if remark))
 
     def find_lost_folder(self) -> Path | None:

@@ -72,7 +72,7 @@ def ingest(sources: Sequence[str | Path], *, out: str | Path, settings: IngestSe
             raise
         finally:
             writer.close()
-        return summarise(writer.path, n_records=len(work.archive.records), remarks=work.archive.remarks)
+        return summarise(writer.path, n_records=len(work.archive.records), archive=work.archive)
 
 
 @dataclass(frozen=True, slots=True)

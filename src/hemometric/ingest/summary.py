@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hemometric.ingest.archive import Archive
 from hemometric.labels.reject_file import read_label_rejects
 from hemometric.store import Double, Reject, Store, find_doubles, list_doubles
 from hemometric.store.tables import decode_rejects
@@ -108,13 +109,13 @@ class IngestSummary:
         return lines
 
 
-def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> IngestSummary:
+def summarise(path: Path, *, n_records: int, archive: Archive | None = None) -> IngestSummary:
     """Count what is in a complete store, in its `rejects.csv` and its `label_rejects.csv`.
 
     Args:
         path: The store.
         n_records: Files that were found.
-        remarks: What whoever uses the archives has to know.
+        archive: What was ingested, for what has to be known of public archives.
     """
     store = Store.open(path)
     ecgs = store.ecgs.append_column("record", pc.replace_substring_regex(store.ecgs["source"], r"#\d+$", ""))
@@ -138,7 +139,7 @@ def summarise(path: Path, *, n_records: int, remarks: tuple[str, ...] = ()) -> I
         n_labels={} if labels is None else Counter(labels["target"].to_pylist()),
         n_labels_patients=0 if labels is None else pc.count_distinct(labels["patient_id"]).as_py(),
         label_reasons=Counter(reject.reason_code for reject in read_label_rejects(path)),
-        remarks=remarks,
+        remarks=() if archive is None else archive.find_remarks(with_values=labels is not None),
     )
 
 
