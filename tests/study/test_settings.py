@@ -72,6 +72,7 @@ def test_a_new_encoder_reads_what_the_pretrained_ones_read(tmp_path, objective):
         (SMALLEST + "[pretrain.views]\ncrop = 9\n", "did you mean 'views.crop_s'?"),
         (SMALLEST + "[pretrain]\nseed = 9\n", "seed is given by the study itself"),
         (SMALLEST + "[finetune]\nn_labels = 9\n", "n_labels is given by the study itself"),
+        (SMALLEST + '[finetune]\nmore_targets = ["rap"]\n', "more_targets is given by the study itself"),
         (SMALLEST + "[finetune]\nn_steps = 0\n", "n_steps: input should be greater than or equal to 1, got 0"),
         (SMALLEST.replace("[100,", "[0,"), "panels.truth.budgets"),
         (SMALLEST.replace("[100,", "[100, 100,"), "each may be named once"),
