@@ -239,6 +239,16 @@ def companded(dataset):
     rhythm(dataset).WaveformBitsAllocated, rhythm(dataset).WaveformSampleInterpretation = 8, "MB"
 
 
+def unknown_kind(dataset):
+    del dataset.WaveformSequence
+    with pydicom.config.disable_value_validation():
+        dataset.SOPClassUID = "1.2\n.3"
+
+
+def broken_interpretation(dataset):
+    rhythm(dataset).add_new(0x54001006, "LO", "S\nS")
+
+
 def no_rate(dataset):
     rhythm(dataset).SamplingFrequency = "0"
 
@@ -253,7 +263,9 @@ BAD_EDITS = [
     (drop_waveforms, "not-an-ecg", "holds no waveforms, it is 12-lead ECG Waveform Storage"),
     (drop_rhythm, "not-an-ecg", "only derived waveforms"),
     (drop_channel_description, "wrong-leads", "missing V6"),
-    (companded, "unsupported-format", "8 bits as MB"),
+    (companded, "unsupported-format", "8 bits as 'MB'"),
+    (unknown_kind, "not-an-ecg", "it is 1.2.3"),
+    (broken_interpretation, "unsupported-format", r"16 bits as 'S\nS'"),
     (no_rate, "corrupt", "damaged DICOM file"),
 ]
 

@@ -157,8 +157,9 @@ def _choose_group(path: Path, dataset: Dataset) -> tuple[Dataset, list[_Channel]
     """Choose the longest group of original samples that holds the leads; a derived group is a median beat."""
     groups = list(dataset.get("WaveformSequence") or [])
     if not groups:
-        kind = getattr(dataset.get("SOPClassUID"), "name", None) or "something else"
-        raise ReadError(path, f"this DICOM file holds no waveforms, it is {kind}", code="not-an-ecg")
+        kind = str(getattr(dataset.get("SOPClassUID"), "name", None) or "something else")
+        shown = "".join(letter for letter in kind if letter.isprintable())[:80]  # a damaged one is what the file says
+        raise ReadError(path, f"this DICOM file holds no waveforms, it is {shown}", code="not-an-ecg")
     originals = [group for group in groups if str(group.get("WaveformOriginality", "ORIGINAL")).upper() == "ORIGINAL"]
     rhythms = [group for group in originals if "MEDIAN" not in str(group.get("MultiplexGroupLabel", "")).upper()]
     if not rhythms:
@@ -216,7 +217,7 @@ def _decode(path: Path, dataset: Dataset, group: Dataset) -> NDArray[np.integer]
     """Decode a group, shape (n_samples, n_channels)."""
     kind = (int(group.WaveformBitsAllocated), str(group.WaveformSampleInterpretation))
     if kind not in _SAMPLE_TYPES:
-        reason = f"samples of {kind[0]} bits as {kind[1]} are not read; expected 8, 16 or 32 bits, linear"
+        reason = f"samples of {kind[0]} bits as {kind[1][:20]!r} are not read; expected 8, 16 or 32 bits, linear"
         raise ReadError(path, reason, code="unsupported-format")
     little = dataset.file_meta.TransferSyntaxUID.is_little_endian
     sample_type = np.dtype(("<" if little else ">") + _SAMPLE_TYPES[kind])
