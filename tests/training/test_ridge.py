@@ -1,4 +1,4 @@
-"""Linear heads start where ridge regression ends."""
+"""Linear heads start where ridge regression ends; kernel heads are kernel ridge regression."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import torch
 from sklearn.linear_model import Ridge
 
 from hemometric.training.contract import TargetContract
-from hemometric.training.ridge import start_from_ridge
+from hemometric.training.kernel_ridge import fit_kernel_ridge
+from hemometric.training.ridge import set_to_kernel_fit, start_from_ridge
 from hemometric.training.runs import Heads
 
 
@@ -71,3 +72,44 @@ def test_a_head_with_hidden_layers_is_refused():
     train = labelled(20, 0)
     with pytest.raises(ValueError, match="linear"):
         start_from_ridge(heads("mlp"), target="mpcwp", train=train, validation=train, folds=np.arange(20) % 5)
+
+
+def curved(n: int, seed: int):
+    """A target that is high at both ends of an input, of which a line says nothing."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 6)) * [5, 1, 1, 0.01, 1, 1] + 2
+    return torch.from_numpy(x).float(), 13 + 3 * ((x[:, 0] - 2) / 5) ** 2 + rng.normal(0, 0.1, n)
+
+
+@pytest.mark.parametrize("n_train", [60, 400])
+def test_a_kernel_head_says_what_kernel_ridge_regression_says(n_train: int):
+    """With fewer ECGs than landmarks, too."""
+    train, validation, test = curved(n_train, 0), curved(50, 1), curved(40, 2)
+    head, folds = heads("kernel", width=6), np.arange(n_train) % 5
+    set_to_kernel_fit(head, target="mpcwp", train=train, validation=validation, folds=folds, seed=3)
+    mean, sd = train[0].double().numpy().mean(0), train[0].double().numpy().std(0)
+
+    def seen(inputs):
+        return (inputs.double().numpy() - mean) / sd
+
+    expected = fit_kernel_ridge(
+        (seen(train[0]), (train[1] - 15) / 3),
+        folds=folds,
+        seed=3,
+        validation=(seen(validation[0]), (validation[1] - 15) / 3),
+    ).say(seen(test[0]))
+    with torch.no_grad():
+        estimates, logits = head(test[0])
+    assert np.allclose(estimates.numpy(), expected * 3 + 15, atol=0.01)
+    assert np.sqrt(np.mean((estimates.numpy() - test[1]) ** 2)) < 0.5 * test[1].std()
+    for column, threshold in enumerate((15.0, 18.0)):
+        far = np.abs(estimates.numpy() - threshold) > 0.01
+        assert np.array_equal(logits[far, column].numpy() > 0, estimates.numpy()[far] > threshold)
+
+
+def test_only_kernel_heads_are_set_to_a_kernel_fit():
+    train = curved(20, 0)
+    with pytest.raises(ValueError, match="only kernel heads"):
+        set_to_kernel_fit(
+            heads("linear", width=6), target="mpcwp", train=train, validation=train, folds=np.arange(20) % 5, seed=0
+        )

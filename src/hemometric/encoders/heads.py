@@ -6,8 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-HeadKind = Literal["mlp", "linear"]
+HeadKind = Literal["mlp", "linear", "kernel"]
 HIDDEN = 128
+N_LANDMARKS = 256
+"""Of a kernel head; twice as many changed AUROC by at most .003 (docs/experiments/0005)."""
 DROPOUT = 0.3
 PROJECTION_DIM = 64
 
@@ -30,7 +32,35 @@ class ProjectionHead(nn.Module):
         return projections
 
 
+class KernelLayer(nn.Module):
+    """A Gaussian kernel with landmarks, exp(-gamma |a - b|^2), on standardised inputs; nothing in it is trained.
+
+    Args:
+        embedding_dim: Width of the inputs.
+    """
+
+    centre: Tensor
+    spread: Tensor
+    landmarks: Tensor
+    gamma: Tensor
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(embedding_dim))
+        self.register_buffer("spread", torch.ones(embedding_dim))
+        self.register_buffer("landmarks", torch.zeros(N_LANDMARKS, embedding_dim))
+        self.register_buffer("gamma", torch.ones(()))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Nearness of (n, embedding_dim) to each landmark, (n, N_LANDMARKS) between 0 and 1."""
+        inputs = (embeddings - self.centre) / self.spread
+        squared = inputs.square().sum(dim=1)[:, None] + self.landmarks.square().sum(dim=1)[None, :]
+        return torch.exp(-self.gamma * (squared - 2 * inputs @ self.landmarks.T).clamp(min=0))
+
+
 def _layers(kind: HeadKind, embedding_dim: int, n_outputs: int) -> nn.Sequential:
+    if kind == "kernel":
+        return nn.Sequential(KernelLayer(embedding_dim), nn.Linear(N_LANDMARKS, n_outputs))
     if kind == "linear":
         return nn.Sequential(nn.Linear(embedding_dim, n_outputs))
     return nn.Sequential(
@@ -45,9 +75,11 @@ def _layers(kind: HeadKind, embedding_dim: int, n_outputs: int) -> nn.Sequential
 class RegressionHead(nn.Module):
     """Estimates a target in its own unit; "mlp" is the papers' 128-BatchNorm-ReLU-Dropout(0.3)-1.
 
+    "kernel" is linear in the nearness to landmarks, as kernel ridge regression is.
+
     Args:
         embedding_dim: Width of the embedding.
-        kind: "mlp" or "linear".
+        kind: "mlp", "linear" or "kernel".
         label_mean: Mean of the training labels in the target's unit.
         label_sd: Their SD, > 0, in the target's unit.
     """

@@ -17,12 +17,13 @@ class FinetuneSettings(Frozen):
             it has a label of; the loss is the mean over the targets with a label in the batch.
         n_labels: Training patients whose labels are used, of whatever target they have one; None uses all. Validation,
             calibration and test stay whole.
-        method: "finetune" trains from the head's first weights on. "probe" is a linear head on the frozen encoder, by
-            ridge regression alone. "probe-then-finetune" starts from that probe, trains everything, and keeps the probe
+        method: "finetune" trains from the head's first weights on. "probe" is a head on the frozen encoder, by ridge
+            regression alone. "probe-then-finetune" starts from that probe, trains everything, and keeps the probe
             where no learning rate does better on the validation labels (Kumar et al. 2022).
         freeze: Leave the encoder as it is and train the heads alone; "probe" implies it.
         head: "mlp" as in the paper (128, batch norm, ReLU, dropout 0.3, 1), or "linear", which starts from a ridge fit.
-            None: "linear" with a probe, else "mlp".
+            "kernel", for a probe: kernel ridge regression on 256 landmarks, which can say curves. None: "linear" with a
+            probe, else "mlp".
         with_features: Give the heads the hand-made features of `hemometric.waveform.FEATURES` beside the embedding.
         n_members: Models that are fitted with different random numbers and averaged; their spread says how far an
             estimate can be relied on. 1: no ensemble.
@@ -58,7 +59,7 @@ class FinetuneSettings(Frozen):
     n_labels: Count | None = None
     method: Literal["finetune", "probe", "probe-then-finetune"] = "finetune"
     freeze: bool = False
-    head: Literal["mlp", "linear"] | None = None
+    head: Literal["mlp", "linear", "kernel"] | None = None
     with_features: bool = False
     n_members: Count = 1
     events: Literal["auto", "both", "head", "estimate"] = "auto"
@@ -104,6 +105,8 @@ class FinetuneSettings(Frozen):
             raise ValueError(f"learning_rates must differ from each other, got {self.learning_rates}")
         if self.method != "finetune" and self.head == "mlp":
             raise ValueError(f"head must be linear with method {self.method}: a probe is a linear head")
+        if self.head == "kernel" and self.method != "probe":
+            raise ValueError(f"head kernel is for method probe: its landmarks cannot be trained by {self.method}")
         if self.method == "probe-then-finetune" and self.freeze:
             raise ValueError("freeze leaves nothing to fine-tune: say method probe for a frozen encoder")
         if self.method == "probe" and self.n_members > 1:

@@ -17,7 +17,10 @@ Seed = Annotated[int, Field(ge=0)]
 Table = dict[str, Any]
 
 USUAL_VERSUS = ("none", "features", "random")
-_OF_THE_STUDY = {"pretrain": ("objective", "target", "n_labels", "seed"), "finetune": ("target", "more_targets", "n_labels", "seed")}
+_OF_THE_STUDY = {
+    "pretrain": ("objective", "target", "n_labels", "seed"),
+    "finetune": ("target", "more_targets", "n_labels", "seed"),
+}
 """Settings that the study itself gives to each step."""
 _OBJECTIVES = "objectives"
 

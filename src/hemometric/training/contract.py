@@ -22,7 +22,7 @@ class TargetContract(BaseModel):
         label_mean: Of the training labels; undone inside the model.
         label_sd: Of the training labels; undone inside the model.
         events: Keys such as "mpcwp>15", in the order of the event head's outputs.
-        head: "mlp" or "linear".
+        head: "mlp", "linear" or "kernel".
         definition: Of a target of the user's own; None for one that is built in.
     """
 
@@ -33,7 +33,7 @@ class TargetContract(BaseModel):
     label_mean: float
     label_sd: float
     events: tuple[str, ...]
-    head: Literal["mlp", "linear"]
+    head: Literal["mlp", "linear", "kernel"]
     definition: Target | None = None
 
 

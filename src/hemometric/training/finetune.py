@@ -178,7 +178,8 @@ def _fit_sentence(fitted: Fitted, settings: FinetuneSettings) -> str:
     if fitted.learning_rate is not None:
         return f"Learning rate {fitted.learning_rate:g} of {tried}; {found} at step {fitted.progress.best_step:,}"
     beside = " and the hand-made features" if settings.with_features else ""
-    probe = f"Linear probe: ridge regression on the frozen encoder's embedding{beside}; {found}"
+    kind = "Kernel probe: kernel ridge regression" if settings.head == "kernel" else "Linear probe: ridge regression"
+    probe = f"{kind} on the frozen encoder's embedding{beside}; {found}"
     return probe if settings.method == "probe" else f"{probe}, which no learning rate of {tried} was below"
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from hemometric.training.layer_rates import layer_factors, shortened_steps
 from hemometric.training.loop import Progress, Schedule, Task, optimise
 from hemometric.training.members import Estimator
 from hemometric.training.randomness import Purpose, seeded_layers, torch_generator
-from hemometric.training.ridge import start_from_ridge
+from hemometric.training.ridge import set_to_kernel_fit, start_from_ridge
 from hemometric.training.runs import Heads
 from hemometric.views import random_view
 
@@ -87,7 +88,7 @@ def fit(
     A probe (`settings.method`) is a candidate like the others, and the only one where nothing is to be fine-tuned.
 
     Args:
-        model: Before the fit, on `device`; linear heads are first set to a ridge fit on what they read.
+        model: Before the fit, on `device`; linear and kernel heads are first set to a ridge fit on what they read.
         data: Labelled ECGs.
         settings: Of the fine-tuning, resolved.
         contract: Of the model.
@@ -101,10 +102,11 @@ def fit(
         data.beside(embed_in_batches(model.encoder, data.ecgs, rows, device=device), rows)
         for rows in (data.train.rows, data.validation.rows)
     )
-    if settings.head == "linear":
+    if settings.head in ("linear", "kernel"):
+        set_heads = start_from_ridge if settings.head == "linear" else partial(set_to_kernel_fit, seed=settings.seed)
         for column, (heads, target) in enumerate(zip(model.heads.by_target(), settings.targets, strict=True)):
             labels = data.train.of(column)
-            start_from_ridge(
+            set_heads(
                 heads,
                 target=target,
                 train=(_at(train, data.train.known(column)), labels.values),

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-N_LANDMARKS = 256
-"""Twice as many changed AUROC by at most .003 (docs/experiments/0005)."""
+from hemometric.encoders.heads import N_LANDMARKS
 
 WIDTHS = (0.04, 0.12, 0.36)
 """Gammas that are tried, over the median squared distance of two landmarks."""
