@@ -2,7 +2,6 @@ from collections import Counter
 
 import pytest
 
-from hemometric.errors import ReadError
 from hemometric.formats import find_records
 from hemometric.ingest import IngestSettings, ingest
 from hemometric.store import Store, quality_of, verify
@@ -58,7 +57,12 @@ def test_a_real_file_of_every_clinical_format_is_ingested(tmp_path, real_data, n
     assert (summary.n_accepted_records, summary.n_rejected_records, summary.n_windows) == (1, 0, n_windows)
 
 
-def test_one_ecg_in_three_formats_of_one_name_is_told_from_three_ecgs(tmp_path, real_data):
-    with pytest.raises(ReadError, match=r"would be called 'formats/Example'.*choose one --format") as caught:
-        ingest([real_data / "formats"], out=tmp_path / "store")
-    assert caught.value.code == "duplicate-name"
+def test_files_of_one_name_in_several_formats_keep_their_suffix(tmp_path, real_data):
+    summary = ingest([real_data / "formats"], out=tmp_path / "store")
+    assert (summary.n_accepted_records, summary.n_rejected_records, summary.n_windows) == (4, 0, 4)
+    assert Store.open(tmp_path / "store").ecgs["source"].to_pylist() == [
+        "formats/Example.dcm#0",
+        "formats/Example.scp#0",
+        "formats/Example.xml#0",
+        "formats/sierra_1_04#0",
+    ]

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -151,7 +152,10 @@ def find_archive(
     listed = _list_all([file for _, _, files in found for file in files], settings)
     named = []
     for number, (path, dataset, files) in enumerate(found, start=1):
-        records = tuple(record for file in files for record in _to_records(file, next(listed), parent=path.parent))
+        names = _name_all(files, parent=path.parent)
+        records = tuple(
+            record for file, name in zip(files, names, strict=True) for record in _to_records(file, name, next(listed))
+        )
         if dataset is not None and dataset.mend is not None:
             records = tuple(replace(record, mend=dataset.mend) for record in records)
         prefix = f"source{number}"
@@ -260,8 +264,7 @@ def _list_parts(file: Path) -> tuple[str | None, ...]:
         return (None,)  # reading it says what is wrong, and then it is rejected by name
 
 
-def _to_records(file: Path, parts: tuple[str | None, ...] | Lost, *, parent: Path) -> list[Record]:
-    name = _name(file, parent=parent)
+def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> list[Record]:
     if isinstance(parts, Lost):
         return [Record(file, name, name, reject=Reject(name, parts.code, parts.detail))]
     names = [name if part is None else f"{name}/{_to_text(part)}" for part in parts]
@@ -273,11 +276,15 @@ def _rename(record: Record, source: str) -> Record:
     return replace(record, source=source, reject=reject)
 
 
-def _name(file: Path, *, parent: Path) -> str:
-    """The name of a record in the store; only a known suffix is dropped, since a UID has points of its own."""
-    relative = file.relative_to(parent)
-    suffix = find_suffix(file.name)
-    return _to_text(relative.as_posix() if suffix is None else relative.as_posix()[: -len(suffix)])
+def _name_all(files: Sequence[Path], *, parent: Path) -> list[str]:
+    """The names of the records of a SOURCE in the store: without suffix, but with it where that tells two apart.
+
+    Only a known suffix is dropped, since a UID has points of its own.
+    """
+    whole = [file.relative_to(parent).as_posix() for file in files]
+    bare = [name[: len(name) - len(find_suffix(name) or "")] for name in whole]
+    count = Counter(bare)
+    return [_to_text(name if count[short] > 1 else short) for name, short in zip(whole, bare, strict=True)]
 
 
 def _to_text(name: str) -> str:
