@@ -186,7 +186,7 @@ def test_a_reader_that_opened_the_store_before_is_told(full_store):
     path = full_store()
     store = Store.open(path)
     withdraw(path, ["person-001"])
-    with pytest.raises(StoreError, match="was replaced since the store was opened"):
+    with pytest.raises(StoreError, match="was replaced or changed since the store was opened"):
         store.take([0])
     with pytest.raises(StoreError, match="changed since it was opened"):
         _ = store.ecgs

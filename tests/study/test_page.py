@@ -35,7 +35,7 @@ def test_the_page_needs_nothing_beside_it(page):
         "12 patients (12 ECGs) to train, 4 patients (4 ECGs) to choose, 4 patients (4 ECGs) to calibrate",
         "120: 60 train (120 ECGs), 24 validation (48 ECGs), 24 calibration (48 ECGs), 12 test (24 ECGs)",
         "40 bootstrap resamples of test patients",
-        "128 ECG passes of pclr",
+        "128 ECG passes: pclr",
         "missing not at random",
     ],
 )
