@@ -143,8 +143,8 @@ def _read_from(shard: Shard, *, rows: NDArray[np.int64], positions: NDArray[np.i
         with shard.path.open("rb", buffering=0) as file:
             if _stamp(os.fstat(file.fileno())) != shard.stamp:
                 raise StoreError(
-                    f"{shard.path}: was replaced or changed since the store was opened (withdraw?); begin again with the "
-                    "store as it is now"
+                    f"{shard.path}: was replaced or changed since the store was opened (withdraw?); begin again with "
+                    "the store as it is now"
                 )
             for row, position in zip(rows.tolist(), positions.tolist(), strict=True):
                 file.seek(shard.offset + row * shard.ecg_bytes)
