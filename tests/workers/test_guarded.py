@@ -65,7 +65,8 @@ def test_an_errand_that_fails_once_by_chance_is_not_lost(tmp_path):
 
 
 def test_a_worker_that_somebody_kills_costs_nothing():
-    results = map_guarded(operator.call, factorials(200), n_workers=2, limits=LIMITS)
+    # One worker: of two the second may not have begun when the first result is there.
+    results = map_guarded(operator.call, factorials(200), n_workers=1, limits=LIMITS)
     found = [next(results)]
     for child in find_children():
         os.kill(child, signal.SIGKILL)
