@@ -17,8 +17,9 @@ from hemometric.errors import ReadError
 from hemometric.ingest.archive import Archive
 from hemometric.labels.archive_values import RecordValue, check_values
 from hemometric.labels.discretion import hide_patients
-from hemometric.labels.reject_file import LABEL_REJECTS, encode_label_rejects
+from hemometric.labels.reject_file import encode_label_rejects
 from hemometric.labels.values import LabelReject
+from hemometric.store.tables import LABEL_REJECTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hemometric.errors import StoreError
 from hemometric.labels.values import LabelReject
+from hemometric.store.tables import LABEL_REJECTS
 
-LABEL_REJECTS = "label_rejects.csv"
 _COLUMNS = tuple(one.name for one in fields(LabelReject))
 
 

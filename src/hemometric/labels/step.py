@@ -19,15 +19,14 @@ from hemometric.labels.discretion import hide_error, hide_patients
 from hemometric.labels.layout import Layout
 from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
 from hemometric.labels.presets import Preset, find_preset
-from hemometric.labels.reject_file import LABEL_REJECTS, encode_label_rejects, read_label_rejects
+from hemometric.labels.reject_file import encode_label_rejects, read_label_rejects
 from hemometric.labels.values import CatheterTable
 from hemometric.store import Store, write_store_files
 from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
 from hemometric.store.durable import digest_file
-from hemometric.store.tables import encode_table
+from hemometric.store.tables import ATTRITION, GAPS, LABEL_REJECTS, encode_table
 from hemometric.targets import TARGETS, Target, add_targets
 
-ATTRITION, GAPS = "attrition.json", "gaps.png"
 _STRANGERS_SHOWN = 3
 
 
