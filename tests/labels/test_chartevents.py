@@ -6,7 +6,7 @@ import pytest
 
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels import link
-from hemometric.labels.chartevents import read_chartevents
+from hemometric.labels.chartevents import ITEMS, NOT_INVASIVE, read_chartevents
 from hemometric.labels.presets import find_preset
 from hemometric.store import Store, verify
 
@@ -28,6 +28,58 @@ ROWS = (
     event(228369, 6, "L/min"),
     event(228177, 3, "L/min/m2"),
 )
+
+
+def test_every_item_that_is_read_or_left_out_has_the_number_of_the_item_list():
+    """Labels of icu/d_items of MIMIC-IV 2.2, typed off it, not out of this package."""
+    assert {item: target for item, (target, _) in ITEMS.items()} == {
+        223771: "mpcwp",  # PCWP
+        226855: "mpcwp",  # PCWP (mean) (PA Line)
+        220061: "mpap",  # Pulmonary Artery Pressure mean
+        220074: "rap",  # Central Venous Pressure
+        220088: "co",  # Cardiac Output (thermodilution)
+        224842: "co",  # Cardiac Output (CCO)
+    }
+    assert set(NOT_INVASIVE) == {
+        228369,  # Cardiac Output (CO NICOM)
+        228368,  # Cardiac Index (CI NICOM)
+        228178,  # CO (PiCCO)
+        228177,  # CI (PiCCO)
+        227543,  # CO (Arterial)
+        229897,  # Cardiac Output (CO) (Impella)
+    }
+
+
+@pytest.mark.parametrize("item", [227543, 229897])
+def test_output_by_arterial_waveform_and_of_an_impella_is_counted_and_left_out(table, item):
+    read = read_chartevents(table(event(220088, 4.6, "L/min"), event(item, 6, "L/min")))
+    assert read.labels["method"].to_pylist() == ["thermodilution (220088)"]
+    assert dict(read.dropped) == {"not-invasive": 1}
+
+
+def test_neighbours_of_the_items_are_other_things(table):
+    """The v wave of the wedge, alarm limits, and systolic and diastolic pressure are no mean pressures."""
+    others = [event(item, 20) for item in (226854, 220059, 220060, 220063, 220066, 220072, 220073, 224654)]
+    read = read_chartevents(table(event(226855, 17), *others))
+    assert read.labels["method"].to_pylist() == ["PCWP mean at insertion of the catheter (226855)"]
+    assert dict(read.dropped) == {"other-target": len(others)}
+
+
+def test_a_warning_is_no_error_and_the_time_is_that_of_the_chart(table):
+    """MIMIC-IV has no row that was marked as an error; what "warning" means nobody knows."""
+    row = event(223771, 17, at="2180-07-23 12:36:00").removesuffix(",0") + ",1"
+    assert read_chartevents(table(row)).labels["measured_at"].to_pylist() == ["2180-07-23T12:36:00"]
+
+
+@pytest.mark.parametrize("capitals", [False, True])
+def test_the_table_of_mimic_iii_is_refused_by_name(table, capitals):
+    header = (
+        "row_id,subject_id,hadm_id,icustay_id,itemid,charttime,storetime,cgid,value,valuenum,valueuom,warning,error"
+    )
+    row = "1,36,165660,241249,223771,2134-05-12 12:00:00,2134-05-12 13:56:00,17525,17,17,mmHg,0,0"
+    path = table(row, header=header.upper() if capitals else header)
+    with pytest.raises(LabelError, match=r"of MIMIC-III, whose patients have other numbers"):
+        read_chartevents(path)
 
 
 @pytest.fixture

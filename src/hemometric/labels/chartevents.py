@@ -1,7 +1,9 @@
 """Catheter values of icu/chartevents.csv(.gz) of MIMIC-IV, read as a stream: the file has over 300 million rows.
 
-Items by number, from the item list of MIMIC-IV (icu/d_items). Cardiac output by bioreactance (NICOM) and by
-transpulmonary dilution and pulse contour (PiCCO) is counted and left out: it is not that of a right-heart catheter.
+Items by number, from the item list of MIMIC-IV (icu/d_items). Cardiac output by bioreactance (NICOM), transpulmonary
+dilution and pulse contour (PiCCO), arterial waveform and the flow of an Impella is counted and left out: it is not that
+of a right-heart catheter. The column "warning" does not matter: a care provider set it for reasons that nobody knows,
+and rows that were marked as errors were removed before MIMIC-IV was published (MIT-LCP/mimic-code issue 1002).
 """
 
 import csv
@@ -30,6 +32,7 @@ from hemometric.targets import TARGETS, Target
 ITEMS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         223771: ("mpcwp", "PCWP"),
+        226855: ("mpcwp", "PCWP mean at insertion of the catheter"),
         220061: ("mpap", "pulmonary artery pressure mean"),
         220074: ("rap", "central venous pressure"),
         220088: ("co", "thermodilution"),
@@ -37,8 +40,8 @@ ITEMS: Mapping[int, tuple[str, str]] = MappingProxyType(
     }
 )
 """Item -> target and method."""
-NOT_INVASIVE = (228369, 228368, 228178, 228177)
-"""NICOM output and index, PiCCO output and index."""
+NOT_INVASIVE = (228369, 228368, 228178, 228177, 227543, 229897)
+"""NICOM output and index, PiCCO output and index, output by the arterial waveform, flow of an Impella."""
 
 _COLUMNS: Mapping[str, Any] = MappingProxyType(
     {
@@ -49,6 +52,7 @@ _COLUMNS: Mapping[str, Any] = MappingProxyType(
         "valueuom": pa.string(),
     }
 )
+_COLUMN_OF_MIMIC_III = "icustay_id"
 _BLOCK_BYTES = 2**23
 _MEBIBYTE = 2**20
 
@@ -201,6 +205,11 @@ def _check_header(path: Path) -> None:
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise LabelError(f"{path}: cannot be read ({reason}); expected icu/chartevents.csv(.gz) of MIMIC-IV") from error
+    if _COLUMN_OF_MIMIC_III in map(str.casefold, headers):
+        raise LabelError(
+            f"{path}: has the column {_COLUMN_OF_MIMIC_III}, so it is of MIMIC-III, whose patients have other numbers; "
+            "expected icu/chartevents.csv(.gz) of MIMIC-IV"
+        )
     missing = [name for name in _COLUMNS if name not in headers]
     if missing:
         raise LabelError(
