@@ -3,8 +3,11 @@ import socket
 import pytest
 
 from hemometric.__main__ import main
+from hemometric.datasets import DATASETS
 from hemometric.download import PROJECTS, download
+from hemometric.download.projects import find_project
 from hemometric.errors import DownloadError, SettingsError
+from hemometric.progress import set_quiet
 
 SAMPLES = "records500/00000/00002_hr.dat"
 
@@ -154,11 +157,59 @@ def test_the_mirror_may_stand_in_the_environment(mirror, files, tmp_path, capsys
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("ptbxl", "did you mean 'ptb-xl'"), ("mimic-iv", "those that anybody may download are ptb-xl")],
+    [("ptbxl", "did you mean 'ptb-xl'"), ("chapman", "those that anybody may download are ptb-xl")],
 )
 def test_an_unknown_archive_lists_the_known_ones(tmp_path, capsys, name, message):
     assert main(["download", name, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("mimic-iv", "credentialed users: get an account at https://physionet.org"),
+        ("MIMICIV", "its ECGs are open: mimic-iv-ecg"),
+        ("echonext", "is restricted: sign its agreement"),
+        ("code-15", "lies at https://doi.org/10.5281/zenodo.4916206"),
+        ("heedb", "credentialed users of https://bdsp.io"),
+        ("muse-directory", "nobody publishes them"),
+        ("ml4h-hdf5", "nobody publishes them"),
+    ],
+)
+def test_an_archive_that_cannot_be_fetched_here_says_where_it_is(tmp_path, capsys, name, advice):
+    assert main(["download", name, "--out", str(tmp_path / "out")]) == 2
+    heard = capsys.readouterr().err
+    assert f"{name} cannot be fetched: it " in heard
+    assert advice in heard
+    assert heard.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_dataset_can_be_fetched_or_says_where_it_is():
+    for name in DATASETS.keys() - PROJECTS.keys():
+        with pytest.raises(SettingsError, match=f"{name} cannot be fetched"):
+            find_project(name)
+
+
+def test_licence_and_size_are_said_before_the_first_file(mirror, tmp_path, capsys):
+    set_quiet(False)
+    try:
+        fetch(mirror, tmp_path, only=["records100"])
+    finally:
+        set_quiet(True)
+    heard = capsys.readouterr().err
+    terms = "ptb-xl 1.0.3: about 3 GB in all; Creative Commons Attribution 4.0, see LICENSE.txt"
+    assert terms in heard
+    assert heard.index(terms) < heard.index("4 of 11 files from")
+
+
+def test_a_part_of_mimic_iv_ecg_comes_with_its_list_of_records(mirror, tmp_path):
+    record = "files/p1000/p10000032/s40689238/40689238.hea"
+    other = "files/p1001/p10010032/s40689239/40689239.hea"
+    files = {record: b"1", other: b"2", "record_list.csv": b"3", "RECORDS": b"4", "machine_measurements.csv": b"5"}
+    mirror.publish("/mimic-iv-ecg/1.0", files)
+    download("mimic-iv-ecg", out=tmp_path, only=["files/p1000"], base_url=mirror.url, pause_s=0.0)
+    assert sorted(content_of(tmp_path)) == ["RECORDS", record, "record_list.csv"]
 
 
 def test_a_file_in_place_of_the_folder_is_refused(mirror, tmp_path):

@@ -10,7 +10,9 @@ from hemometric.cli.app import ResumeOption, app
 
 @app.command(epilog="Example: hemometric download ptb-xl --out ptb-xl --only records500")
 def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="ptb-xl, ptbdb, challenge-2021 or scg-rhc.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="ptb-xl, ptbdb, challenge-2021, scg-rhc or mimic-iv-ecg.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the archive.")],
     only: Annotated[
         list[str] | None,

@@ -17,7 +17,8 @@ from hemometric.progress import say, track
 _CONNECTIONS = 4
 """At a time, so that small files do not wait for each other's way; more would be unkind to a server that is free."""
 _AHEAD = 64
-_MOST_LIST_BYTES = 2**27
+_MOST_LIST_BYTES = 2**28
+"""That of MIMIC-IV-ECG has 1.6 million lines of 115 bytes."""
 _SHOWN = 3
 
 
@@ -88,6 +89,7 @@ def download(
     text = Connection(stop=stop, pause_s=pause_s).read_text(f"{url}/{SUMS}", most_bytes=_MOST_LIST_BYTES)
     sums = parse_sums(text, where=f"{url}/{SUMS}")
     chosen = choose(sums, only, needed=project.needed)
+    say(f"{project.name} {project.version}: {project.size} in all; {project.licence}, see LICENSE.txt for what it asks")
     say(f"{project.name}: {len(chosen):,} of {len(sums):,} files from {url}")
     try:
         out.mkdir(parents=True, exist_ok=True)
