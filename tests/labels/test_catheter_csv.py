@@ -156,6 +156,17 @@ def test_a_row_that_cannot_be_understood_is_named(csv_of, case):
     assert "\n" not in str(caught.value)
 
 
+def test_a_decimal_comma_that_makes_a_field_too_many_is_refused_and_empty_ones_behind_the_last_are_not(csv_of):
+    layout = Layout(wide=(ValueColumn("mpcwp", "PCWP", "mmHg"), ValueColumn("co", "CO", "L/min")))
+    rows = ("p1,2020-05-15,18,4,", "p2,2020-05-15,18,5,4,1", "p3,2020-05-15,18,4")
+    path = csv_of(*rows, header="patient_id,measured_at,PCWP,CO")
+    with pytest.raises(
+        LabelError, match=r"labels\.csv: line 3: more fields than columns, .* holds ',' \(a decimal comma"
+    ):
+        read_catheter_csv(path, layout=layout)
+    assert read_catheter_csv(csv_of(rows[0], header="patient_id,measured_at,PCWP,CO"), layout=layout).n_read == 2
+
+
 def test_many_bad_rows_are_one_message(csv_of):
     path = csv_of(*["p1,2020-05-15,mpcwp,12,psi"] * 10)
     with pytest.raises(LabelError, match=r"line 2: .*line 4: .*; and 7 more values$"):
@@ -165,7 +176,10 @@ def test_many_bad_rows_are_one_message(csv_of):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("patient_id,measured_at,target,value", "column 'unit' is missing; found: patient_id"),
+        (
+            "patient_id,measured_at,target,value",
+            "column 'unit' is missing; found: patient_id.* --columns FIELD=COLUMN.* --units",
+        ),
         (
             "patient;when",
             r"column 'patient_id' \(did you mean 'patient'\?\) is missing; column 'measured_at' is missing",
@@ -188,5 +202,5 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(LabelError, match=r"nowhere\.csv: not a readable CSV \(No such file"):
         read_catheter_csv(tmp_path / "nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(LabelError, match=r"binary\.csv: not a readable CSV"):
+    with pytest.raises(LabelError, match=r"binary\.csv: not a readable CSV .* save as CSV UTF-8"):
         read_catheter_csv(tmp_path / "binary.csv")

@@ -21,6 +21,10 @@ def test_a_wood_unit_is_about_80_dynes():
     assert find_unit("dyn·s/cm5", PVR)[0] == "dyn.s/cm5"
 
 
+def test_a_litre_a_second_is_sixty_a_minute():
+    assert find_unit("ml/s", TARGETS["co"]) == ("mL/s", pytest.approx(60 / 1000))
+
+
 def test_every_target_takes_its_own_unit_first_as_it_is():
     for target in (*TARGETS.values(), PVR, EF):
         assert next(iter(unit_factors(target).items())) == (target.unit, 1.0)

@@ -21,6 +21,8 @@ from hemometric.targets import Target, known_targets
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
 _SEPARATORS = (",", ";", "\t")
 _SHOWN = 3
+_BEYOND = "\0"
+"""Where the reader of rows puts fields beyond the last column; no header of a text file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +97,35 @@ def read_catheter_csv(
 
 
 def _read_cells(path: Path, layout: Layout) -> list[_Cell]:
+    cells: list[_Cell] = []
+    longer: list[str] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             file.seek(0)
             separator = max(_SEPARATORS, key=header.count)
-            table = csv.DictReader(file, restval="", delimiter=separator)
+            table = csv.DictReader(file, restkey=_BEYOND, restval="", delimiter=separator)
             try:
                 places = layout.find_columns(table.fieldnames or ())
             except ValueError as error:
                 raise LabelError(f"{path}: {error}") from None
-            return [cell for row in table for cell in _cells_of(row, table.line_num, places, layout)]
+            for row in table:
+                cells += _cells_of(row, table.line_num, places, layout)
+                if any(map(str.strip, row.get(_BEYOND, ()))):
+                    longer.append(str(table.line_num))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise LabelError(
-            f"{path}: not a readable CSV ({reason}); expected UTF-8 with commas, semicolons or tabs"
+            f"{path}: not a readable CSV ({reason}); expected UTF-8 with commas, semicolons or tabs "
+            "(Excel: save as CSV UTF-8)"
         ) from error
+    if longer:
+        more = f" and {len(longer) - _SHOWN:,} more" if len(longer) > _SHOWN else ""
+        raise LabelError(
+            f"{path}: line {', '.join(longer[:_SHOWN])}{more}: more fields than columns, so that values may stand in "
+            f"the wrong one; a field that holds {separator!r} (a decimal comma?) must be in quotes"
+        )
+    return cells
 
 
 def _cells_of(

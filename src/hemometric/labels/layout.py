@@ -76,7 +76,9 @@ class Layout:
         missing += [column.header for column in self.wide if column.header not in headers]
         repeated = [part for parts in found.values() for part in parts if headers.count(part) > 1]
         if missing or repeated:
-            problem = f"found: {', '.join(headers) or 'none'}"
+            problem = f"found: {', '.join(headers) or 'none'}; say what is called otherwise with --columns FIELD=COLUMN"
+            if "unit" in missing:
+                problem += ", or a unit that stands nowhere with --units TARGET=UNIT"
             if repeated:
                 problem = f"column {repeated[0]!r} stands there twice; " + problem
             raise ValueError("; ".join([f"column {_hint(name, headers)} is missing" for name in missing] + [problem]))

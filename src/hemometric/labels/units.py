@@ -13,7 +13,7 @@ KINDS: tuple[Mapping[str, float], ...] = tuple(
     MappingProxyType(kind)
     for kind in (
         {"mmHg": _MMHG_PA, "cmH2O": 98.0665, "kPa": 1000.0},  # Pa
-        {"L/min": 1.0, "mL/min": 0.001},  # L/min
+        {"L/min": 1.0, "mL/min": 0.001, "mL/s": 0.06},  # L/min
         {"WU": 60_000 * _MMHG_PA, "dyn.s/cm5": 1e5},  # Pa s/m3; 1 WU = 1 mmHg min/L
         {"pg/mL": 1.0, "ng/L": 1.0, "ng/mL": 1000.0, "ug/L": 1000.0},  # ng/L
         {"%": 1.0, "fraction": 100.0},  # %
