@@ -65,6 +65,34 @@ def test_forcing_an_archive_on_another_folder_says_what_was_expected(archives, n
     assert caught.value.code == "wrong-dataset"
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "text", "expected"),
+    [
+        (
+            "code-15",
+            "exams.csv",
+            "id_exam,age,is_male,patient_id,trace_file\n1,2,True,3,a.hdf5\n",
+            r"exams\.csv is there and lacks exam_id \(it has id_exam, age",
+        ),
+        (
+            "mimic-iv-ecg",
+            "record_list.csv",
+            "subject_id,study_id,file_name,path\n1,2,2,files/p1000/p1/s2/2\n",
+            r"record_list\.csv is there and lacks ecg_time \(it has subject_id",
+        ),
+        ("mimic-iv-ecg", "record_list.csv", "", r"lacks subject_id, .* \(it is no CSV in UTF-8\)"),
+        ("mimic-iv-ecg", "machine_measurements.csv", "subject_id\n", "expected record_list.csv with the columns"),
+    ],
+)
+def test_a_folder_that_is_almost_the_archive_says_what_it_lacks(tmp_path, name, file, text, expected):
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ReadError, match=expected) as caught:
+        open_dataset(tmp_path, name=name)
+    assert caught.value.code == "wrong-dataset"
+    assert str(caught.value).endswith("; leave --dataset out to read it without")
+    assert open_dataset(tmp_path) is None
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(
         SettingsError,

@@ -72,3 +72,28 @@ def test_a_damaged_table_is_refused(tmp_path):
         stream.write("1,2\n")
     with pytest.raises(ReadError, match="cannot be read as CSV"):
         open_dataset(root)
+
+
+def test_an_exam_of_two_patients_is_refused_and_one_that_is_listed_twice_is_not(tmp_path):
+    root = write_archive(tmp_path / "code15")
+    table = root / "exams.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines, lines[1]]) + "\n")
+    assert open_dataset(root) is not None
+    table.write_text("\n".join([*lines, lines[1].replace(",901,", ",999,")]) + "\n")
+    with pytest.raises(ReadError, match=r"gives exam 1 to several patients") as caught:
+        open_dataset(root)
+    assert caught.value.code == "metadata"
+
+
+def test_rows_without_the_name_of_a_file_are_no_file_that_is_missing(tmp_path, capsys):
+    """The archive names the file on the first exam of a patient only, as its description has it."""
+    root = write_archive(tmp_path / "code15")
+    table = root / "exams.csv"
+    table.write_text(table.read_text() + ROW.format(exam=3, age=50, male=True, patient=901, file="") + "\n")
+    set_quiet(False)
+    try:
+        assert open_dataset(root) is not None
+    finally:
+        set_quiet(True)
+    assert capsys.readouterr().err == ""

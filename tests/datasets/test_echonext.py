@@ -16,6 +16,13 @@ def test_echonext_is_recognised_and_refused_since_it_holds_no_voltages(tmp_path,
         assert caught.value.code == "no-unit"
 
 
+@pytest.mark.parametrize("name", ["echonext_metadata_100k.csv", "EchoNext_metadata_100k.csv"])
+def test_its_table_alone_is_enough_to_recognise_it(tmp_path, name):
+    (tmp_path / name).write_text("patient_key,split,pasp_value\n1,train,0\n")
+    with pytest.raises(ReadError, match="this is EchoNext, which is not read"):
+        open_dataset(tmp_path)
+
+
 def test_a_standardised_ecg_breaks_the_relations_that_a_store_relies_on(real_data):
     """Why the refusal is no mere formality: leads that were scaled apart are no 12-lead ECG any more."""
     refused = []

@@ -87,6 +87,11 @@ def test_without_mimic_iv_age_is_unknown_and_that_is_said(tmp_path):
     assert "age and sex are unknown" in dataset.remark
 
 
+def test_that_the_clocks_of_the_machines_may_be_off_is_said_with_or_without_mimic_iv(tmp_path):
+    for name, patients in (("with", "hosp/patients.csv"), ("without", None)):
+        assert "clocks of most ECG machines" in open_at(make(tmp_path / name / "ecg", patients)).remark
+
+
 def test_the_archive_is_found_from_every_level_and_nothing_else_is(tmp_path):
     root = make(tmp_path / "ecg")
     header = record(root, 40689238)

@@ -1,9 +1,10 @@
+import csv
 from pathlib import Path
 
 import pytest
 
 from hemometric.datasets import Facts, open_dataset
-from hemometric.datasets.ptb_xl import find_root, open_at
+from hemometric.datasets.ptb_xl import find_root, open_at, read_splits
 from hemometric.errors import ReadError
 from hemometric.formats import find_records
 
@@ -86,6 +87,64 @@ def test_a_table_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "ptbxl_database.csv").write_bytes(b"\xff\xfe\x00patient_id")
     with pytest.raises(ReadError, match="cannot be read as CSV"):
         open_at(tmp_path)
+
+
+@pytest.fixture
+def write_folds(tmp_path):
+    """Return a function that writes (patient, fold) as a table."""
+
+    def write(*pairs):
+        lines = ["ecg_id,patient_id,strat_fold", *(f"1,{patient},{fold}" for patient, fold in pairs)]
+        (tmp_path / "ptbxl_database.csv").write_text("\n".join(lines) + "\n")
+        return tmp_path
+
+    return write
+
+
+def test_the_proposed_splits_are_by_patient(write_folds):
+    root = write_folds(("7.0", 8), ("7.0", 8), ("8.0", 9), ("9", "10"), ("", 10), ("10.0", 1), ("10.0", 2))
+    assert read_splits(root) == {
+        "ptb-xl:7": "train",
+        "ptb-xl:8": "validation",
+        "ptb-xl:9": "test",
+        "ptb-xl:10": "train",
+    }
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("7", 8), ("7", 9)], "patient ptb-xl:7 is in two splits"),
+        ([("7", 9), ("8", 1), ("7", 10)], "patient ptb-xl:7 is in two splits"),
+        ([("7", 11)], "strat_fold '11' is none of 1 to 10"),
+        ([("7", "")], "strat_fold '' is none of 1 to 10"),
+        ([], "lacks the columns patient_id, strat_fold"),
+    ],
+)
+def test_splits_that_tear_a_patient_apart_or_are_none_are_refused(write_folds, pairs, message):
+    with pytest.raises(ReadError, match=message) as caught:
+        read_splits(write_folds(*pairs))
+    assert caught.value.code == "metadata"
+
+
+def test_the_real_folds_tear_no_patient_apart(real_data):
+    splits = read_splits(real_data / "ptbxl")
+    with (real_data / "ptbxl" / "ptbxl_database.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["patient_id"].removesuffix(".0") for row in rows} == {name.removeprefix("ptb-xl:") for name in splits}
+    for row in rows:
+        expected = {"9": "validation", "10": "test"}.get(row["strat_fold"], "train")
+        assert splits[f"ptb-xl:{row['patient_id'].removesuffix('.0')}"] == expected
+
+
+def test_a_source_that_holds_every_ecg_twice_is_told_so_and_its_half_is_not(write_table):
+    root = write_table(row())
+    (root / "records500").mkdir()
+    assert open_dataset(root).remark == ""
+    (root / "records100").mkdir()
+    for name in ("auto", "ptb-xl"):
+        assert "every ECG of ptb-xl twice, at 100 and at 500 Hz" in open_dataset(root, name=name).remark
+    assert open_dataset(root / "records500").remark == ""
 
 
 def test_every_real_record_has_a_patient(real_data):

@@ -10,15 +10,18 @@ from typing import NoReturn
 from hemometric.errors import ReadError
 
 NAME = "echonext"
-EXPECTED = "EchoNext_train_waveforms.npy, EchoNext_val_waveforms.npy or EchoNext_test_waveforms.npy in the folder"
+EXPECTED = (
+    "EchoNext_train_waveforms.npy, EchoNext_val_waveforms.npy, EchoNext_test_waveforms.npy or "
+    "echonext_metadata_100k.csv in the folder"
+)
 
-_WAVEFORMS = "EchoNext_*_waveforms.npy"
+_FILES = ("EchoNext_*_waveforms.npy", "[Ee]cho[Nn]ext_metadata_*.csv")
 
 
 def find_root(source: Path) -> Path | None:
     """Return the folder of the EchoNext that `source` is or lies in, or None."""
     folder = source.absolute() if source.is_dir() else source.absolute().parent
-    return folder if any(folder.glob(_WAVEFORMS)) else None
+    return folder if any(file for pattern in _FILES for file in folder.glob(pattern)) else None
 
 
 def open_at(root: Path) -> NoReturn:

@@ -2,12 +2,12 @@
 
 files/p1000/p10000032/s40689238/40689238.{hea,dat}, 500 Hz, 10 s. Lead order of the headers: I, II, III, aVR, aVF, aVL,
 V1-V6 (aVF before aVL), so leads are chosen by name. Units: 200 steps per mV, as the header says; no gain is repaired.
-Patients and times: record_list.csv, "mimic-iv:10000032", as `hemometric link --layout mimic-iv` calls them. Age and
-sex: hosp/patients.csv or .csv.gz of MIMIC-IV where it is found (`PLACES`). Labels: none beside the records; catheter
-values are charted in MIMIC-IV (icu/chartevents). Splits: none is published.
+Patients and times: record_list.csv, "mimic-iv:10000032", as `hemometric link --layout mimic-iv` calls them. All times
+of a patient are moved alike in both archives, but the clocks of most ECG machines were not set by any other clock.
+Age and sex: hosp/patients.csv or .csv.gz of MIMIC-IV where it is found (`PLACES`). Labels: none beside the records;
+catheter values are charted in MIMIC-IV (icu/chartevents). Splits: none is published.
 """
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 from numpy.typing import NDArray
 
+from hemometric.datasets.columns import explain_columns, has_columns
 from hemometric.datasets.facts import OLDEST_YEARS, Dataset, Facts
 from hemometric.ecg import Sex
 from hemometric.errors import ReadError
@@ -41,6 +42,11 @@ PLACES = (
 The first place where one is counts, there patients.csv before .csv.gz, and of several versions the last by name.
 """
 
+_CLOCKS = (
+    "the clocks of most ECG machines of mimic-iv-ecg were never set by another, so that times may be off against those "
+    "of MIMIC-IV (docs/datasets/mimic-iv-ecg.md)"
+)
+_NO_PATIENTS = "no hosp/patients.csv of MIMIC-IV is found beside mimic-iv-ecg, so that age and sex are unknown"
 _COLUMNS = ("subject_id", "study_id", "file_name", "ecg_time", "path")
 _SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
 _CODE_OF_OVER_89 = 91
@@ -83,8 +89,12 @@ class _Patients:
 
 def find_root(source: Path) -> Path | None:
     """Return the folder of the MIMIC-IV-ECG that `source` is or lies in, or None."""
-    absolute = source.absolute()
-    return next((folder for folder in (absolute, *absolute.parents[:5]) if _has_table(folder / TABLE)), None)
+    return next((folder for folder in _list_places(source) if has_columns(folder / TABLE, _COLUMNS)), None)
+
+
+def explain(source: Path) -> str:
+    """Say what a record_list.csv at `source` lacks to be that of MIMIC-IV-ECG, or ""."""
+    return next(filter(None, (explain_columns(folder / TABLE, _COLUMNS) for folder in _list_places(source))), "")
 
 
 def open_at(root: Path) -> Dataset:
@@ -98,15 +108,8 @@ def open_at(root: Path) -> Dataset:
         find_facts, _read_studies(root / TABLE), None if patients is None else _read_patients(patients)
     )
     tables = (root / TABLE,) if patients is None else (root / TABLE, patients)
-    remark = (
-        ""
-        if patients is not None
-        else (
-            "no hosp/patients.csv of MIMIC-IV is found beside mimic-iv-ecg, so that age and sex are unknown "
-            "(docs/datasets/mimic-iv-ecg.md)"
-        )
-    )
-    return Dataset(name=NAME, root=root, lookup=lookup, tables=tables, remark=remark)
+    remarks = (_CLOCKS,) if patients is not None else (_NO_PATIENTS, _CLOCKS)
+    return Dataset(name=NAME, root=root, lookup=lookup, tables=tables, remark="; ".join(remarks))
 
 
 def find_patients(root: Path) -> Path | None:
@@ -165,12 +168,9 @@ def read_machine_measurements(root: Path) -> pa.Table:
     return table
 
 
-def _has_table(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return set(_COLUMNS) <= set(next(csv.reader(file), ()))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
+def _list_places(source: Path) -> tuple[Path, ...]:
+    absolute = source.absolute()
+    return (absolute, *absolute.parents[:5])
 
 
 def _read_studies(path: Path) -> _Studies:

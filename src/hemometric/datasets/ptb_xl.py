@@ -2,7 +2,7 @@
 
 import csv
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,9 @@ EXPECTED = f"{TABLE} in the folder or up to four folders above"
 
 _COLUMNS = ("patient_id", "age", "sex", "recording_date", "filename_lr", "filename_hr")
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
+_FOLDERS = ("records100", "records500")
+_SPLITS = {**dict.fromkeys(map(str, range(1, 9)), "train"), "9": "validation", "10": "test"}
+"""What the authors propose for each `strat_fold`; 9 and 10 were looked at by a person."""
 _CODE_OF_OVER_89 = 300.0
 _YOUNGEST_OVER_89 = 90.0
 
@@ -36,26 +39,62 @@ def open_at(root: Path) -> Dataset:
         ReadError: The table lacks a column ("metadata").
     """
     path = root / TABLE
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream, restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ReadError(path, f"cannot be read as CSV ({error}); download it again", code="metadata") from error
-    missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
-    if missing:
-        reason = f"lacks the columns {', '.join(missing)} of PTB-XL 1.0.3; download the table again"
-        raise ReadError(path, reason, code="metadata")
     table: dict[str, Facts] = {}
-    for row in rows:
+    for row in _read_rows(path, _COLUMNS):
         facts = _read_row(row)
         names = (row[column].rpartition("/")[2] for column in ("filename_lr", "filename_hr"))
         table |= {name: facts for name in names if name}
     return Dataset(name=NAME, root=root, lookup=partial(find_facts, table), tables=(path,))
 
 
+def advise(source: Path) -> str:
+    """Say that `source` holds every ECG twice, where it does; else ""."""
+    if not all((source / name).is_dir() for name in _FOLDERS):
+        return ""
+    return "a SOURCE holds every ECG of ptb-xl twice, at 100 and at 500 Hz: name its folder records500 alone"
+
+
+def read_splits(root: Path) -> dict[str, str]:
+    """Return the split that the authors propose for each patient: folds 1 to 8 train, 9 validates, 10 tests.
+
+    Args:
+        root: The folder of ptbxl_database.csv.
+
+    Returns:
+        "ptb-xl:15709" -> "train", "validation" or "test".
+
+    Raises:
+        ReadError: The table cannot be read, lacks `strat_fold`, or has a fold that is none of 1 to 10 or a patient in
+            two splits ("metadata").
+    """
+    path = root / TABLE
+    splits: dict[str, str] = {}
+    for row in _read_rows(path, ("patient_id", "strat_fold")):
+        patient, fold = _read_patient(row["patient_id"]), row["strat_fold"].strip().removesuffix(".0")
+        if fold not in _SPLITS:
+            raise ReadError(path, f"strat_fold {fold!r} is none of 1 to 10; download the table again", code="metadata")
+        if patient is not None and splits.setdefault(patient, _SPLITS[fold]) != _SPLITS[fold]:
+            reason = f"patient {patient} is in two splits by strat_fold; download the table of PTB-XL 1.0.3"
+            raise ReadError(path, reason, code="metadata")
+    return splits
+
+
 def find_facts(table: Mapping[str, Facts], record: Path) -> Facts:
     """Return the row of the record at `record`, which may carry a suffix."""
     return table.get(record.name) or table.get(record.stem) or Facts()
+
+
+def _read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ReadError(path, f"cannot be read as CSV ({error}); download it again", code="metadata") from error
+    missing = [column for column in columns if not rows or column not in rows[0]]
+    if missing:
+        reason = f"lacks the columns {', '.join(missing)} of PTB-XL 1.0.3; download the table again"
+        raise ReadError(path, reason, code="metadata")
+    return rows
 
 
 def _read_row(row: Mapping[str, str]) -> Facts:
