@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from hemometric.datasets import Facts
+from hemometric.deidentification import Deidentifier
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS
 from hemometric.errors import ReadError, SettingsError
 from hemometric.ingest import IngestSettings
@@ -102,14 +103,14 @@ def test_each_record_is_looked_up_in_the_archive_of_its_own_source(make_archive,
         )
     sources = [tmp_path / "a", make_archive(1, name="c"), tmp_path / "b"]
     archive = find_archive(sources, IngestSettings())
-    found = [archive.find_facts(k, record_name="", header=Facts(sex="male")) for k in range(len(archive.records))]
+    found = [archive.find_facts(k, header=Facts(sex="male")) for k in range(len(archive.records))]
     patients = ["ptb-xl:1", "ptb-xl:1", None, "ptb-xl:2", "ptb-xl:2"]
     assert [facts.patient_id for facts in found] == patients
     assert [facts.sex for facts in found] == ["female", "female", "male", "female", "female"]
     names = [source["dataset"] for source in to_store_settings(archive, IngestSettings()).provenance["sources"]]
     assert names == ["ptb-xl", None, "ptb-xl"]
     without = find_archive(sources, IngestSettings(dataset="none"))
-    assert without.find_facts(0, record_name="", header=Facts()).patient_id is None
+    assert without.find_facts(0, header=Facts()).patient_id is None
 
 
 def test_a_fact_is_the_first_that_is_known():
@@ -119,12 +120,53 @@ def test_a_fact_is_the_first_that_is_known():
 
 def test_the_provenance_names_the_content_and_not_the_place_or_the_workers(make_archive, tmp_path):
     archive = make_archive(2)
-    (tmp_path / "mine.csv").write_text("source,patient_id\nx,y\n")
+    (tmp_path / "mine.csv").write_text("source,patient_id\narchive/part0/r000,y\n")
     settings = [IngestSettings(workers=workers, metadata=Path(tmp_path / "mine.csv")) for workers in (1, 5)]
     one, five = (to_store_settings(find_archive([archive], chosen), chosen) for chosen in settings)
     assert one == five
     assert str(tmp_path) not in repr(one)
     assert one.provenance["sources"][0]["n_records"] == 2
-    (tmp_path / "mine.csv").write_text("source,patient_id\nx,z\n")
+    (tmp_path / "mine.csv").write_text("source,patient_id\narchive/part0/r000,z\n")
     changed = to_store_settings(find_archive([archive], settings[0]), settings[0])
     assert changed.provenance["settings"]["metadata_sha256"] != one.provenance["settings"]["metadata_sha256"]
+
+
+def test_a_row_belongs_to_the_file_that_its_suffix_says(make_archive, tmp_path):
+    archive = make_archive(2)
+    (archive / "part0" / "r000.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    table = tmp_path / "mine.csv"
+    table.write_text("source,patient_id\narchive/part0/r000.hea,anna\narchive/part0/r000.dcm,berta\narchive/no,carla\n")
+    found = find_archive([archive], IngestSettings(metadata=table))
+    patients = {
+        record.source: found.find_facts(number, header=Facts()).patient_id
+        for number, record in enumerate(found.records)
+    }
+    assert patients == {
+        "archive/part0/r000.dcm": "berta",
+        "archive/part0/r000.hea": "anna",
+        "archive/part1/r001": None,
+    }
+    assert found.find_remarks(with_values=True) == (
+        "--metadata: 2 of 3 rows are about a record that was found; 1 are not and say nothing (the first is line 4, "
+        "'archive/no'); 1 of 3 records have no row",
+    )
+    secret = Deidentifier(b"a secret that is long enough")
+    (told,) = find_archive([archive], IngestSettings(metadata=table), secret).find_remarks(with_values=True)
+    assert "(the first is line 4);" in told
+    table.write_text("source,patient_id\narchive/part0/r000,anna\n")
+    with pytest.raises(ReadError, match=r"'archive/part0/r000' may be archive/part0/r000\.dcm or .*: write the suffix"):
+        find_archive([archive], IngestSettings(metadata=table))
+
+
+def test_a_name_alone_is_enough_where_a_file_is_there_twice_by_overlapping_sources(make_archive, tmp_path):
+    archive = make_archive(2)
+    table = tmp_path / "mine.csv"
+    table.write_text("ecg_id,patient_id\nr000,anna\n")
+    found = find_archive([archive, archive / "part0"], IngestSettings(metadata=table))
+    assert found.find_facts(0, header=Facts()).patient_id == "anna"
+
+
+def test_nothing_is_said_of_a_table_that_fits(make_archive, tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("ecg_id,patient_id\nr000,anna\n")
+    assert find_archive([make_archive(1)], IngestSettings(metadata=table)).find_remarks(with_values=True) == ()

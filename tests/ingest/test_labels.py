@@ -96,6 +96,33 @@ def test_the_user_says_which_patient_it_is(tmp_path, archive):
 
 
 @pytest.mark.parametrize("deidentified", [False, True])
+def test_values_of_the_users_own_table_are_labels_too(tmp_path, make_archive, deidentified):
+    archive = make_archive(3)
+    table = tmp_path / "patients.csv"
+    table.write_text(
+        "source,patient_id,acquired_at,measured_at,mpcwp_mmhg,co_l_per_min\n"
+        "archive/part0/r000,anna,2020-05-15T10:00,2020-05-15T12:00,18,4.1\n"
+        "archive/part1/r001,anna,2020-05-15T11:00,2020-05-15T12:00,18,\n"
+        "archive/part0/r002,berta,2020-05-15T11:00,,1800,3\n"
+    )
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    settings = IngestSettings(metadata=table, deidentify=secret if deidentified else None)
+    told = ingest([archive], out=tmp_path / "store", settings=settings).text()
+    assert "catheter values: 2 of 1 patients (mpcwp 1, co 1)" in told
+    assert "catheter values not used: 2 (no-time 2)" in told
+    anna = Deidentifier(SECRET).patient("anna") if deidentified else "anna"
+    rows = Store.open(tmp_path / "store").labels().to_pylist()
+    assert [(row["patient_id"], row["target"], row["value"], row["method"]) for row in rows] == [
+        (anna, "mpcwp", 18.0, "mpcwp_mmhg"),
+        (anna, "co", pytest.approx(4.1), "co_l_per_min"),
+    ]
+    links = link(Store.open(tmp_path / "store"), window_hours=24)
+    assert links.n_labels_linked == 2
+    assert not verify(tmp_path / "store")
+
+
+@pytest.mark.parametrize("deidentified", [False, True])
 @pytest.mark.parametrize("killed_at", ["shard", "labels", "manifest"])
 def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bytes(
     tmp_path, archive, content, monkeypatch, killed_at, deidentified

@@ -3,85 +3,126 @@
 import csv
 import datetime
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hemometric.datasets.facts import OLDEST_YEARS, Facts
+from hemometric.datasets.facts import OLDEST_YEARS, CatheterValue, Facts
 from hemometric.ecg import Sex
 from hemometric.errors import ReadError
-from hemometric.formats import find_suffix
+from hemometric.targets import TARGETS
 
 KEY_COLUMNS = ("source", "ecg_id")
-COLUMNS = (*KEY_COLUMNS, "patient_id", "age_years", "age", "sex", "acquired_at")
+FACT_COLUMNS = ("patient_id", "age_years", "age", "sex", "acquired_at")
+VALUE_COLUMNS = {
+    f"{target.name}_{target.unit.casefold().replace('/', '_per_')}": target.name for target in TARGETS.values()
+}
+"""Column of catheter values -> target; the name of the column states the unit ("mpcwp_mmhg", "co_l_per_min")."""
+COLUMNS = (*KEY_COLUMNS, *FACT_COLUMNS, "measured_at", *VALUE_COLUMNS)
 
 _SEXES: dict[str, Sex] = {"f": "female", "female": "female", "m": "male", "male": "male"}
-_SAMPLE_SUFFIXES = (".dat", ".mat")
+_SEPARATORS = (",", ";", "\t")
+_UNKNOWN = {"na", "n/a", "nan", "null", "none", "#n/a"}
+"""What programs write for an unknown value: as a patient's id it would make one person of all."""
 _SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """What a line of the table says about one record.
+
+    Attributes:
+        line: Its number in the file, from 1.
+        source: The record, by its path from the SOURCE's own name on; "" where `ecg_id` says which.
+        ecg_id: The record, by its name alone; "" where `source` says which.
+        facts: About record and patient.
+        values: Catheter values of the patient.
+    """
+
+    line: int
+    source: str
+    ecg_id: str
+    facts: Facts
+    values: tuple[CatheterValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
-    """A table of facts by source or by name of the record.
+    """The table; `hemometric.datasets.match_rows` finds the record of each row.
 
     Attributes:
         path: The CSV file.
-        by_source: Keys as in the column `source` of a store, without the number of the window.
-        by_name: Keys as `Ecg.ecg_id`.
+        rows: In its order.
     """
 
     path: Path
-    by_source: Mapping[str, Facts] = field(repr=False)
-    by_name: Mapping[str, Facts] = field(repr=False)
-
-    def facts(self, *, source: str, record_name: str) -> Facts | None:
-        """Return the row of a record, by source before by name; None where there is none.
-
-        Args:
-            source: As in the column `source` of a store; a window number ("#0") and a suffix (".hea") do not matter.
-            record_name: `Ecg.ecg_id`.
-        """
-        found = self.by_source.get(_normalise(source))
-        return found if found is not None else self.by_name.get(record_name)
+    rows: tuple[Row, ...] = field(repr=False)
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Read a CSV file (comma, UTF-8, names in the first line) with one row a record.
+    """Read a CSV file (UTF-8; commas, semicolons or tabs, as in its first line, which has the names).
 
-    Columns: `source` (as in a store: path relative to the SOURCE's parent, without suffix) or `ecg_id` (name of the
-    file without suffix), at least one of the two; and any of `patient_id`, `age_years` (or `age`; 0 to 120), `sex`
-    (female, male, f, m) and `acquired_at` (ISO 8601 local time: 2020-05-15 or 2020-05-15T15:35:30). An empty field
-    means unknown.
+    One row a record. Columns: `source` (path of the record from the SOURCE's own name on) or `ecg_id` (its name
+    alone), at least one of the two; and any of `patient_id`, `age_years` (or `age`; 0 to 120), `sex` (female, male, f,
+    m), `acquired_at` (ISO 8601 local time: 2020-05-15 or 2020-05-15T15:35:30) and `VALUE_COLUMNS` with `measured_at`.
+    Numbers have a decimal point. An empty field means unknown.
 
     Raises:
         ReadError: The file is missing ("missing"), a column is unknown or doubled, a key is empty or doubled, or a
             value is out of range ("metadata"); the message names the lines.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.reader(stream, strict=True))
-    except FileNotFoundError:
-        raise ReadError(path, "no such file, expected the CSV table of --metadata", code="missing") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ReadError(path, f"not a CSV table in UTF-8: {error}", code="metadata") from error
-    columns = [name.strip() for name in rows[0]] if rows else []
+    columns, lines = _read_table(path)
     problems = _check_columns(columns)
-    by_source: dict[str, Facts] = {}
-    by_name: dict[str, Facts] = {}
-    for number, values in enumerate(rows[1:] if not problems else [], start=2):
+    rows: list[Row] = []
+    first: dict[tuple[str, str], int] = {}
+    for number, values in [] if problems else lines:
         if not any(map(str.strip, values)):
             continue
         if len(values) != len(columns):
-            problems.append(f"line {number} has {len(values)} fields, expected {len(columns)}")
+            problems.append(
+                f"line {number} has {len(values)} fields, expected {len(columns)}{_explain(values, columns)}"
+            )
             continue
-        row = {column: value.strip() for column, value in zip(columns, values, strict=True)}
-        facts, found = _read_row(row)
-        keys = ((by_source, _normalise(row.get("source", ""))), (by_name, row.get("ecg_id", "")))
-        problems += [f"line {number}: {problem}" for problem in (*found, *_add(facts, keys))]
+        row, found = _read_row(number, {name: value.strip() for name, value in zip(columns, values, strict=True)})
+        earlier = first.setdefault((row.source, row.ecg_id), number)
+        if earlier != number and (row.source or row.ecg_id):
+            found.append(f"{row.source or row.ecg_id!r} stands in line {earlier} already; keep one row a record")
+        problems += [f"line {number}: {problem}" for problem in found]
+        rows.append(row)
     if problems:
-        more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        raise ReadError(path, "; ".join(problems[:_SHOWN_PROBLEMS]) + more, code="metadata")
-    return Metadata(path=path, by_source=by_source, by_name=by_name)
+        raise ReadError(path, list_problems(problems), code="metadata")
+    if not rows:
+        raise ReadError(path, "has a first line and no row below it", code="metadata")
+    return Metadata(path, tuple(rows))
+
+
+def list_problems(problems: Sequence[str]) -> str:
+    """The first few problems in one line, and how many more there are."""
+    more = f"; and {len(problems) - _SHOWN_PROBLEMS:,} more" if len(problems) > _SHOWN_PROBLEMS else ""
+    return "; ".join(problems[:_SHOWN_PROBLEMS]) + more
+
+
+def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the names of the columns, and the other rows each with the number of its last line."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            reader = csv.reader(stream, strict=True, delimiter=max(_SEPARATORS, key=header.count))
+            columns = [name.strip() for name in next(reader, [])]
+            return columns, [(reader.line_num, values) for values in reader]
+    except FileNotFoundError:
+        raise ReadError(path, "no such file, expected the CSV table of --metadata", code="missing") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = (error.strerror or error) if isinstance(error, OSError) else error
+        raise ReadError(path, f"not a CSV table in UTF-8: {reason}", code="metadata") from error
+
+
+def _explain(values: Sequence[str], columns: Sequence[str]) -> str:
+    if len(values) > len(columns):
+        return " (a decimal comma? write a point; or a separator within a field: put the field in quotes)"
+    return ""
 
 
 def _check_columns(columns: Sequence[str]) -> list[str]:
@@ -95,6 +136,8 @@ def _check_columns(columns: Sequence[str]) -> list[str]:
             problems.append(f"unknown column {name!r}: {advice}")
         if columns.count(name) > 1:
             problems.append(f"column {name!r} occurs twice")
+    if set(VALUE_COLUMNS) & set(columns) and "measured_at" not in columns:
+        problems.append("catheter values need the column 'measured_at', which says when they were measured")
     if not set(KEY_COLUMNS) & set(columns):
         problems.append("neither 'source' nor 'ecg_id' is a column, so that no row can be matched")
     if {"age", "age_years"} <= set(columns):
@@ -102,26 +145,47 @@ def _check_columns(columns: Sequence[str]) -> list[str]:
     return problems
 
 
-def _add(facts: Facts, keys: Sequence[tuple[dict[str, Facts], str]]) -> list[str]:
-    """Enter a row under its keys and return what is wrong with them."""
-    if not any(key for _, key in keys):
-        return ["neither source nor ecg_id is given"]
-    doubled = [f"{key!r} occurs twice" for table, key in keys if key and key in table]
-    for table, key in keys:
-        if key:
-            table[key] = facts
-    return doubled
-
-
-def _read_row(row: Mapping[str, str]) -> tuple[Facts, list[str]]:
+def _read_row(number: int, cells: Mapping[str, str]) -> tuple[Row, list[str]]:
+    """Return a row and what is wrong with it."""
     problems: list[str] = []
+    source, ecg_id = cells.get("source", ""), cells.get("ecg_id", "")
+    if not source and not ecg_id:
+        problems.append("neither source nor ecg_id is given")
     facts = Facts(
-        patient_id=row.get("patient_id") or None,
-        age_years=_read_age(row.get("age_years") or row.get("age") or "", problems),
-        sex=_read_sex(row.get("sex", ""), problems),
-        acquired_at=_read_time(row.get("acquired_at", ""), problems),
+        patient_id=_read_patient(cells.get("patient_id", ""), problems),
+        age_years=_read_age(cells.get("age_years") or cells.get("age") or "", problems),
+        sex=_read_sex(cells.get("sex", ""), problems),
+        acquired_at=_read_time("acquired_at", cells.get("acquired_at", ""), problems),
     )
-    return facts, problems
+    # The path says exactly which record is meant; then the name, which may belong to several, says nothing.
+    return Row(number, source, "" if source else ecg_id, facts, _read_values(cells, problems)), problems
+
+
+def _read_patient(text: str, problems: list[str]) -> str | None:
+    if text.casefold() in _UNKNOWN:
+        problems.append(f"patient_id {text!r}: leave it empty where unknown")
+    return text or None
+
+
+def _read_values(cells: Mapping[str, str], problems: list[str]) -> tuple[CatheterValue, ...]:
+    """The catheter values of a row; whether they are plausible is judged with those of other tables."""
+    measured_at = _read_time("measured_at", cells.get("measured_at", ""), problems)
+    values = []
+    for column, target in VALUE_COLUMNS.items():
+        text = cells.get(column, "")
+        if not text:
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            problems.append(f"{column} {text!r} is not a number; write it with a decimal point, without a unit")
+        unit = TARGETS[target].unit
+        values.append(
+            CatheterValue(target=target, text=text, value=value, unit=unit, measured_at=measured_at, method=column)
+        )
+    return tuple(values)
 
 
 def _read_age(text: str, problems: list[str]) -> float | None:
@@ -133,7 +197,8 @@ def _read_age(text: str, problems: list[str]) -> float | None:
         age = -1.0
     if 0 <= age <= OLDEST_YEARS:
         return age
-    problems.append(f"age {text!r} is not a number from 0 to {OLDEST_YEARS:g} years; leave it empty where unknown")
+    advice = "; write it with a decimal point" if "," in text else "; leave it empty where unknown"
+    problems.append(f"age {text!r} is not a number from 0 to {OLDEST_YEARS:g} years{advice}")
     return None
 
 
@@ -143,23 +208,15 @@ def _read_sex(text: str, problems: list[str]) -> Sex | None:
     return _SEXES.get(text.casefold())
 
 
-def _read_time(text: str, problems: list[str]) -> str | None:
+def _read_time(column: str, text: str, problems: list[str]) -> str | None:
     if not text:
         return None
     try:
         time = datetime.datetime.fromisoformat(text)
     except ValueError:
-        problems.append(f"acquired_at {text!r}: expected ISO 8601 such as 2020-05-15 or 2020-05-15T15:35:30")
+        problems.append(f"{column} {text!r}: expected ISO 8601 such as 2020-05-15 or 2020-05-15T15:35:30")
         return None
     if time.tzinfo is not None:
-        problems.append(f"acquired_at {text!r} has a time zone, expected the local time without")
+        problems.append(f"{column} {text!r} has a time zone, expected the local time without")
         return None
     return time.date().isoformat() if len(text) <= len("2020-05-15") else time.isoformat(timespec="seconds")
-
-
-def _normalise(source: str) -> str:
-    """Drop the window number, a suffix and a leading "./" from a source."""
-    bare = source.strip().replace("\\", "/").removeprefix("./")
-    bare = bare.rpartition("#")[0] if bare.rpartition("#")[2].isdecimal() and "#" in bare else bare
-    suffix = find_suffix(bare) or next((known for known in _SAMPLE_SUFFIXES if bare.casefold().endswith(known)), "")
-    return bare[: len(bare) - len(suffix)]

@@ -10,12 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from hemometric.datasets import Dataset, Facts, Metadata, open_dataset, read_metadata
+from hemometric.datasets import (
+    CatheterValue,
+    Dataset,
+    Facts,
+    Matched,
+    RecordName,
+    match_rows,
+    open_dataset,
+    read_metadata,
+)
 from hemometric.deidentification import KEY, Deidentifier
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError, SettingsError
 from hemometric.formats import FORMATS, find_format, find_records, find_suffix, list_parts
 from hemometric.ingest.settings import IngestSettings
+from hemometric.progress import say
 from hemometric.store import Reject, StoreSettings
 from hemometric.workers import Limits, Lost, map_guarded
 
@@ -74,28 +84,45 @@ class Archive:
         sources: As on the command line.
         records: Of all sources, one after the other.
         datasets: For each record, the public archive that its source is, or None.
-        metadata: The user's table, or None.
+        matched: The rows of the user's table, or None.
+        account: What of that table and of the records has no counterpart, in a sentence; "" where nothing has none.
     """
 
     sources: tuple[Source, ...]
     records: tuple[Record, ...]
     datasets: tuple[Dataset | None, ...]
-    metadata: Metadata | None
+    matched: Matched | None
+    account: str = ""
 
-    def find_facts(self, number: int, *, record_name: str, header: Facts) -> Facts:
+    def find_facts(self, number: int, *, header: Facts) -> Facts:
         """What is known about a record: from the user's table, else the archive's, else the file's own header.
 
         Args:
             number: Of the record in `records`.
-            record_name: As the file gives it.
             header: What the file says.
         """
         record, dataset = self.records[number], self.datasets[number]
         known = [header] if dataset is None else [dataset.facts(record.path), header]
-        if self.metadata is not None:
-            told = self.metadata.facts(source=record.original, record_name=record_name)
-            known = known if told is None else [told, *known]
-        return merge_facts(known)
+        row = None if self.matched is None else self.matched.rows[number]
+        return merge_facts(known if row is None else [row.facts, *known])
+
+    @property
+    def has_values(self) -> bool:
+        """Whether catheter values may come with the records."""
+        told = self.matched is not None and any(row is not None and row.values for row in self.matched.rows)
+        return told or any(source.dataset is not None and source.dataset.labels is not None for source in self.sources)
+
+    def find_values(self, number: int) -> tuple[CatheterValue, ...]:
+        """The catheter values that come with a record, those of the user's table first.
+
+        Raises:
+            ReadError: What holds those of the archive is damaged.
+            OSError: It cannot be read.
+        """
+        record, dataset = self.records[number], self.datasets[number]
+        row = None if self.matched is None else self.matched.rows[number]
+        brought = () if dataset is None or dataset.labels is None else dataset.labels(record.path)
+        return (*(() if row is None else row.values), *brought)
 
     def find_remarks(self, *, with_values: bool) -> tuple[str, ...]:
         """What whoever uses the archives has to know, a sentence each.
@@ -105,7 +132,7 @@ class Archive:
         """
         datasets = [source.dataset for source in self.sources if source.dataset is not None]
         found = [dataset.remark for dataset in datasets if with_values or dataset.labels is None]
-        return tuple(dict.fromkeys(remark for remark in found if remark))
+        return tuple(dict.fromkeys(remark for remark in (self.account, *found) if remark))
 
     def find_lost_folder(self) -> Path | None:
         """A SOURCE that is an empty folder or none at all by now, as when its drive is unmounted; else None."""
@@ -165,11 +192,17 @@ def find_archive(
         named.append(Source(path if path.is_dir() else None, _to_text(name), dataset, records))
     _check_names([record for source in named for record in source.records])
     kept = tuple(_refuse_repeats(named))
+    matched, account = None, ""
+    if settings.metadata is not None:
+        matched = match_rows(read_metadata(Path(settings.metadata)), list(_to_names(kept)))
+        account = matched.account(reticent=deidentifier is not None)
+        say(account)
     return Archive(
         sources=kept,
         records=tuple(record for source in kept for record in source.records),
         datasets=tuple(source.dataset for source in kept for _ in source.records),
-        metadata=None if settings.metadata is None else read_metadata(Path(settings.metadata)),
+        matched=matched,
+        account="" if matched is None or matched.is_complete else account,
     )
 
 
@@ -271,53 +304,14 @@ def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> 
     return [Record(file, name, name, part) for name, part in zip(names, parts, strict=True)]
 
 
-def _rename(record: Record, source: str) -> Record:
-    reject = None if record.reject is None else replace(record.reject, source=source)
-    return replace(record, source=source, reject=reject)
-
-
-def _name_all(files: Sequence[Path], *, parent: Path) -> list[str]:
-    """The names of the records of a SOURCE in the store: without suffix, but with it where that tells two apart.
-
-    Only a known suffix is dropped, since a UID has points of its own.
-    """
-    whole = [file.relative_to(parent).as_posix() for file in files]
-    bare = [name[: len(name) - len(find_suffix(name) or "")] for name in whole]
-    count = Counter(bare)
-    return [_to_text(name if count[short] > 1 else short) for name, short in zip(whole, bare, strict=True)]
-
-
-def _to_text(name: str) -> str:
-    r"""A name as it can be written in UTF-8; bytes of another encoding become "\xe9"."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _check_names(records: Sequence[Record]) -> None:
-    seen: dict[str, Record] = {}
-    for record in records:
-        other = seen.setdefault(record.source, record)
-        if other is not record:
-            raise ReadError(
-                record.path,
-                f"would be called {record.source!r} in the store, as {other.path} is; rename one of the two SOURCE "
-                "folders, name each SOURCE once, or choose one --format",
-                code="duplicate-name",
-            )
-
-
-def _refuse_repeats(sources: Sequence[Source]) -> Iterator[Source]:
-    """Refuse records whose very file came before, by a link or since one SOURCE lies in another."""
-    first: dict[tuple[str, str | None], Record] = {}
-    real_folders: dict[Path, str] = {}
+def _to_names(sources: Sequence[Source]) -> Iterator[RecordName]:
+    """What the rows of a user's table may call the records."""
     for source in sources:
-        kept = []
         for record in source.records:
-            other = first.setdefault((_find_real(record.path, real_folders), record.part), record)
-            if other is not record:
-                detail = f"the same file as {other.source}"
-                record = replace(record, reject=Reject(record.source, "same-file", detail))
-            kept.append(record)
-        yield replace(source, records=tuple(kept))
+            parent = (record.path if source.folder is None else source.folder).parent
+            repeats = record.reject is not None and record.reject.reason_code == "same-file"
+            path = _to_text(record.path.relative_to(parent).as_posix())
+            yield RecordName(path, None if record.part is None else _to_text(record.part), repeats)
 
 
 def _find_real(file: Path, real_folders: dict[Path, str]) -> str:

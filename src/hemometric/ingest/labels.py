@@ -46,7 +46,7 @@ def collect_labels(
         units: Unit as written -> the unit in which such values are in truth; see `check_values`.
         deidentifier: Maps patients and dates exactly as it did for the ECGs.
     """
-    if all(source.dataset is None or source.dataset.labels is None for source in archive.sources):
+    if not archive.has_values:
         return ArchiveLabels(None, {})
     damaged: list[LabelReject] = []
     found = list(_read_values(archive, _find_patients(shards), deidentifier, damaged))
@@ -73,13 +73,13 @@ def _read_values(
     archive: Archive, patients: Mapping[str, str], deidentifier: Deidentifier | None, damaged: list[LabelReject]
 ) -> Iterator[RecordValue]:
     """Yield the values of all accepted records, in order; what cannot be read is added to `damaged`."""
-    for number, (record, dataset) in enumerate(zip(archive.records, archive.datasets, strict=True)):
+    for number, record in enumerate(archive.records):
         stored = patients.get(record.source)
-        if dataset is None or dataset.labels is None or stored is None:
+        if stored is None:
             continue
         patient = stored if deidentifier is None else _find_original(archive, number, stored, deidentifier)
         try:
-            values = dataset.labels(record.path)
+            values = archive.find_values(number)
         except (ReadError, OSError) as error:
             code, reason = (error.code, error.reason) if isinstance(error, ReadError) else ("unreadable", str(error))
             detail = f"{reason}; with record {record.source}"
@@ -92,6 +92,6 @@ def _read_values(
 def _find_original(archive: Archive, number: int, stored: str, deidentifier: Deidentifier) -> str:
     """The original id of a patient, from what named it; "" where that was the file itself, which is not read again."""
     record = archive.records[number]
-    facts = archive.find_facts(number, record_name=record.path.stem, header=Facts())
+    facts = archive.find_facts(number, header=Facts())
     patient = record.original if facts.patient_id is None else facts.patient_id
     return patient if deidentifier.patient(patient) == stored else ""

@@ -182,7 +182,7 @@ def _check_sources(work: _Work) -> None:
 def _describe(work: _Work, number: int, reading: Reading) -> list[dict[str, Any]]:
     """One row of the ECG table for each accepted window of a record."""
     record = work.archive.records[number]
-    facts = work.archive.find_facts(number, record_name=reading.record_name, header=reading.header)
+    facts = work.archive.find_facts(number, header=reading.header)
     patient_id = record.original if facts.patient_id is None else facts.patient_id
     rows = []
     for window, content_hash, flags in zip(reading.numbers, reading.content_hashes, reading.flags, strict=True):
