@@ -237,8 +237,8 @@ def test_a_damaged_file_is_read_or_refused():
 
 
 @pytest.mark.slow
-def test_ten_thousand_damaged_files_are_read_or_refused():
-    read_or_refuse(__file__, "dicom", ["dicom"], N_WHOLE)
+def test_ten_thousand_damaged_files_of_each_kind_are_read_or_refused():
+    read_or_refuse(__file__, "dicom", ["dicom"], N_WHOLE * len(KINDS))
 
 
 if __name__ == "__main__":

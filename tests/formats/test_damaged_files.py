@@ -132,7 +132,7 @@ def test_a_damaged_file_is_read_or_refused(kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_ten_thousand_damaged_files_are_read_or_refused(kind):
+def test_ten_thousand_damaged_files_of_each_kind_are_read_or_refused(kind):
     check_mutants(kind, N_WHOLE)
 
 

@@ -140,8 +140,8 @@ def test_a_damaged_record_is_read_or_refused():
 
 
 @pytest.mark.slow
-def test_ten_thousand_damaged_records_are_read_or_refused():
-    read_or_refuse(__file__, "wfdb", ["wfdb"], N_WHOLE)
+def test_ten_thousand_damaged_records_of_each_kind_are_read_or_refused():
+    read_or_refuse(__file__, "wfdb", ["wfdb"], N_WHOLE * len(KINDS))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from aecg_writer import LEADS, make_aecg, rhythm_set, series
 from muse_writer import make_muse, rhythm
 from mutants import N_WHOLE, read_mutants, read_or_refuse
-from sierra_writer import describe, make_packed, make_sierra, write_base64
+from sierra_writer import describe, make_packed, make_sierra, pack_xli, write_base64
 
 DIGITAL = np.cumsum(np.random.default_rng([19, 1]).integers(-9, 10, size=(12, 60)), axis=1)
 SEEDS = {
@@ -23,6 +23,22 @@ SEEDS = {
     "aecg-two-sets": make_aecg(series(rhythm_set(DIGITAL[:6], LEADS[:6]), rhythm_set(DIGITAL[6:], LEADS[6:]))),
     "sierra-packed": make_packed(DIGITAL),
     "sierra-base64": make_sierra(write_base64(DIGITAL), attributes=describe(60), encoding="utf-8"),
+    "muse-eight": make_muse(rhythm(DIGITAL[[0, 1, *range(6, 12)]], [LEADS[0], LEADS[1], *LEADS[6:]])),
+    "sierra-plain": make_sierra(" ".join(map(str, DIGITAL.ravel())), attributes=describe(60, dataencoding="Plain")),
+    "sierra-1.03": make_sierra(
+        base64.b64encode(pack_xli(DIGITAL)).decode(),
+        version="1.03",
+        attributes={
+            "compressflag": "True",
+            "compressmethod": "XLI",
+            "dataencoding": "Base64",
+            "durationperchannel": "240",
+            "nbitspersample": "16",
+        },
+        signal="<samplingrate>250</samplingrate><signalresolution>2.5</signalresolution>"
+        "<acquisitiontype>STD-12</acquisitiontype><signaloffset>0</signaloffset>",
+        encoding="utf-8",
+    ),
 }
 READERS = {name: [kind for kind in SEEDS if kind.startswith(name)] for name in ("muse", "aecg", "sierra")}
 ENCODINGS = {
@@ -157,9 +173,9 @@ def test_a_damaged_file_is_read_or_refused(reader):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reader", READERS)
-def test_ten_thousand_damaged_files_are_read_or_refused(reader):
-    read_or_refuse(__file__, reader, READERS[reader], N_WHOLE)
+@pytest.mark.parametrize("kind", SEEDS)
+def test_ten_thousand_damaged_files_of_each_kind_are_read_or_refused(kind):
+    read_or_refuse(__file__, kind, [kind], N_WHOLE)
 
 
 if __name__ == "__main__":

@@ -237,6 +237,8 @@ ERRORS = [
     ({"compression": "XLI", "dataencoding": "Plain"}, "unsupported-format", "XLI in dataencoding 'Plain'"),
     ({"compression": "XLI", "signalsigned": "False"}, "unsupported-format", "XLI of numbers without sign"),
     ({"compression": "XLI", "signaloffset": "3"}, "unsupported-format", "XLI with a signaloffset"),
+    ({"signalsigned": "False", "signaloffset": "1e308"}, "corrupt", "its signaloffset is '1e308', expected steps"),
+    ({"signaloffset": "half"}, "corrupt", "its signaloffset is 'half', expected steps"),
     ({"bitspersample": "12"}, "unsupported-format", "samples of '12' bits, expected 16"),
     ({"numberofleads": "8"}, "corrupt", "announces 8 leads and names 12"),
     ({"leadlabels": None}, "wrong-leads", "does not name its leads, and its type of acquisition is 'EASI'"),

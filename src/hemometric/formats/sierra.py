@@ -22,6 +22,7 @@ from hemometric.formats.xml_values import (
     read_numbers,
 )
 
+_MOST_OFFSET = 2**16
 _VERSIONS = {("SierraECG", "1.03"), ("PhilipsECG", "1.04"), ("PhilipsECG", "1.04.01"), ("PhilipsECG", "1.04.02")}
 _STANDARD = {"STD-12", "10-WIRE"}
 """Types of acquisition in which the first twelve channels are `LEADS`; 1.03 does not name them otherwise."""
@@ -170,7 +171,7 @@ def _find_packing(path: Path, rhythm: Element, signal: Element | None) -> _Packi
         encoding=encoding,
         xli=method.upper() == "XLI",
         signed=_find_word(rhythm, signal, "signalsigned", "signalsigned").casefold() != "false",
-        offset=_find_number(rhythm, signal, "signaloffset", "signaloffset") or 0.0,
+        offset=_find_offset(path, rhythm, signal),
     )
     bits = rhythm.get("bitspersample") or rhythm.get("nbitspersample") or "16"
     wrong = [
@@ -185,6 +186,16 @@ def _find_packing(path: Path, rhythm: Element, signal: Element | None) -> _Packi
         if is_so:
             raise ReadError(path, f"its rhythm is written as {what}", code="unsupported-format")
     return packing
+
+
+def _find_offset(path: Path, rhythm: Element, signal: Element | None) -> float:
+    """Return the steps that are to be subtracted from each sample of 16 bits."""
+    stated = _find_word(rhythm, signal, "signaloffset", "signaloffset")
+    offset = parse_number(stated or "0")
+    if offset is None or abs(offset) > _MOST_OFFSET:
+        reason = f"its signaloffset is {stated[:20]!r}, expected steps of samples of 16 bits; export it again"
+        raise ReadError(path, reason, code="corrupt")
+    return offset
 
 
 def _unpack(path: Path, packing: _Packing, labels: tuple[str, ...], n_samples: int) -> NDArray[np.float64]:
