@@ -304,6 +304,55 @@ def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> 
     return [Record(file, name, name, part) for name, part in zip(names, parts, strict=True)]
 
 
+def _rename(record: Record, source: str) -> Record:
+    reject = None if record.reject is None else replace(record.reject, source=source)
+    return replace(record, source=source, reject=reject)
+
+
+def _name_all(files: Sequence[Path], *, parent: Path) -> list[str]:
+    """The names of the records of a SOURCE in the store: without suffix, but with it where that tells two apart.
+
+    Only a known suffix is dropped, since a UID has points of its own.
+    """
+    whole = [file.relative_to(parent).as_posix() for file in files]
+    bare = [name[: len(name) - len(find_suffix(name) or "")] for name in whole]
+    count = Counter(bare)
+    return [_to_text(name if count[short] > 1 else short) for name, short in zip(whole, bare, strict=True)]
+
+
+def _to_text(name: str) -> str:
+    r"""A name as it can be written in UTF-8; bytes of another encoding become "\xe9"."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _check_names(records: Sequence[Record]) -> None:
+    seen: dict[str, Record] = {}
+    for record in records:
+        other = seen.setdefault(record.source, record)
+        if other is not record:
+            raise ReadError(
+                record.path,
+                f"would be called {record.source!r} in the store, as {other.path} is; rename one of the two SOURCE "
+                "folders, name each SOURCE once, or choose one --format",
+                code="duplicate-name",
+            )
+
+
+def _refuse_repeats(sources: Sequence[Source]) -> Iterator[Source]:
+    """Refuse records whose very file came before, by a link or since one SOURCE lies in another."""
+    first: dict[tuple[str, str | None], Record] = {}
+    real_folders: dict[Path, str] = {}
+    for source in sources:
+        kept = []
+        for record in source.records:
+            other = first.setdefault((_find_real(record.path, real_folders), record.part), record)
+            if other is not record:
+                detail = f"the same file as {other.source}"
+                record = replace(record, reject=Reject(record.source, "same-file", detail))
+            kept.append(record)
+        yield replace(source, records=tuple(kept))
+
+
 def _to_names(sources: Sequence[Source]) -> Iterator[RecordName]:
     """What the rows of a user's table may call the records."""
     for source in sources:
