@@ -6,6 +6,7 @@ import pytest
 from hemometric.datasets import Facts, open_dataset
 from hemometric.datasets.challenge_2021 import find_root, mend, open_at
 from hemometric.ecg import LEADS
+from hemometric.errors import ReadError
 from hemometric.formats import read_ecg
 
 PTB_XL_TABLE = (
@@ -46,6 +47,18 @@ def test_records_without_diagnoses_are_not_taken_for_it(tmp_path):
     assert find_root(tmp_path) is None
     write_record(tmp_path / "E00002")  # one of the first has them
     assert find_root(tmp_path) == tmp_path
+
+
+def test_what_keeps_a_folder_from_being_a_challenge_is_said(tmp_path):
+    write_record(tmp_path / "georgia" / "g1" / "E00001", comments=("Age: 60",))
+    with pytest.raises(ReadError, match=r"headers in g1/ are named so, and none of the first 5 has the line; leave"):
+        open_dataset(tmp_path, name="challenge-2021")
+    write_record(tmp_path / "georgia" / "g1" / "00001_hr")
+    with pytest.raises(ReadError, match=r"of 2 headers in g1/ 1 are named so, and not 00001_hr\.hea; leave"):
+        open_dataset(tmp_path, name="challenge-2021")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ReadError, match=r"g1 and the like; leave --dataset out"):
+        open_dataset(tmp_path / "empty", name="challenge-2021")
 
 
 @pytest.mark.parametrize("place", ["challenge", ".", "ptb-xl"])

@@ -2,6 +2,7 @@ import pytest
 
 from hemometric.datasets import Facts, open_dataset
 from hemometric.datasets.ptbdb import find_root, open_at
+from hemometric.errors import ReadError
 
 HEADER = "s0010_re 0 1000 100\n# age: 81\n# ECG date: 01/10/1990\n"
 
@@ -56,6 +57,13 @@ def test_other_folders_are_not_taken_for_it(tmp_path):
     write(tmp_path / "other" / "patient001", "ecg7")
     for name in ("mixed", "empty", "other", "."):
         assert find_root(tmp_path / name) is None
+
+
+def test_a_header_of_another_name_among_those_of_the_archive_is_named(tmp_path):
+    write(tmp_path / "patient001")
+    write(tmp_path / "patient001", "00001_hr")
+    with pytest.raises(ReadError, match=r"this is not ptbdb: .*; of 2 headers in patient001/ 1 are .* 00001_hr\.hea"):
+        open_dataset(tmp_path, name="ptbdb")
 
 
 def test_real_records_have_a_day_and_no_patient(real_data):

@@ -17,8 +17,11 @@ SAID = {
     "sbp": -1,
     "dbp": -1,
     "IsChallenge": True,
-    "MacStTime": "05/15/2020 09:30:00",
-    "MacEndTime": "05/15/2020 10:30:00",
+    "MacStTime": "15-May-2020 09:30:00",
+    "MacEndTime": "15-May-2020 10:30:00",
+    "ChamEvents": {"RA": "15-May-2020 09:40:00 AM", "PCW": "15-May-2020 09:45:00 AM"},
+    "Missing_MaclabRHC": False,
+    "fine_alignment": True,
     "ChamEvents_in_s": {"RA": 600, "RV": 700.4, "PA": 800, "PCW": 900.5, "PCW_2": 1500},
     "maclabMeas": {
         "RAM          ": 9.0,
@@ -89,6 +92,7 @@ def test_a_string_with_digits_is_listed_and_never_taken_for_a_number(tmp_path):
     [
         ("2020-05-15 09:30:00", "2020-05-15T09:30:00"),
         ("15-May-2020 09:30:00", "2020-05-15T09:30:00"),
+        ("05/15/2020 09:30:00", "2020-05-15T09:30:00"),
         ("5/15/2020 09:30:00", "2020-05-15T09:30:00"),
         ("15/05/2020 09:30:00", None),
         ("09:30:00", None),
@@ -137,5 +141,9 @@ def test_the_archive_is_found_from_every_level_and_nothing_else_is(tmp_path):
     write(tmp_path / "mixed" / "processed_data")
     write(tmp_path / "mixed" / "processed_data", "00001_hr")
     assert find_root(tmp_path / "mixed") is None
-    with pytest.raises(ReadError, match=r"this is not scg-rhc: expected processed_data/TRM###-RHC#\.hea"):
+    expected = (
+        r"this is not scg-rhc: expected processed_data/TRM###-RHC#\.hea.*; of 2 headers in processed_data/ 1 are named "
+        r"so, and not 00001_hr\.hea; leave --dataset out"
+    )
+    with pytest.raises(ReadError, match=expected):
         open_dataset(tmp_path / "mixed", name="scg-rhc")

@@ -48,13 +48,20 @@ DATASETS: MappingProxyType[str, Archive] = MappingProxyType(
     {
         # Before PTB-XL, whose table may lie in its folder to tell the patients of its HR records.
         challenge_2021.NAME: Archive(
-            find_root=challenge_2021.find_root, open_at=challenge_2021.open_at, expected=challenge_2021.EXPECTED
+            find_root=challenge_2021.find_root,
+            open_at=challenge_2021.open_at,
+            expected=challenge_2021.EXPECTED,
+            explain=challenge_2021.explain,
         ),
         ptb_xl.NAME: Archive(
             find_root=ptb_xl.find_root, open_at=ptb_xl.open_at, expected=ptb_xl.EXPECTED, advise=ptb_xl.advise
         ),
-        ptbdb.NAME: Archive(find_root=ptbdb.find_root, open_at=ptbdb.open_at, expected=ptbdb.EXPECTED),
-        scg_rhc.NAME: Archive(find_root=scg_rhc.find_root, open_at=scg_rhc.open_at, expected=scg_rhc.EXPECTED),
+        ptbdb.NAME: Archive(
+            find_root=ptbdb.find_root, open_at=ptbdb.open_at, expected=ptbdb.EXPECTED, explain=ptbdb.explain
+        ),
+        scg_rhc.NAME: Archive(
+            find_root=scg_rhc.find_root, open_at=scg_rhc.open_at, expected=scg_rhc.EXPECTED, explain=scg_rhc.explain
+        ),
         mimic_iv_ecg.NAME: Archive(
             find_root=mimic_iv_ecg.find_root,
             open_at=mimic_iv_ecg.open_at,

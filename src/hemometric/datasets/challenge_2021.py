@@ -16,6 +16,7 @@ import numpy as np
 from hemometric.datasets import ptb_xl
 from hemometric.datasets.challenge_2021_ptb import match_ptbdb
 from hemometric.datasets.facts import Dataset, Facts
+from hemometric.datasets.headers import explain_headers
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError
 from hemometric.formats.wfdb_header import Header, read_header
@@ -47,6 +48,19 @@ def find_root(source: Path) -> Path | None:
     """Return the folder that `source` is or lies in where it holds records of a Challenge, or None."""
     folder = source.absolute() if source.is_dir() else source.absolute().parent
     return folder if any(map(_holds_records, (folder, *_list_parts(folder)))) else None
+
+
+def explain(source: Path) -> str:
+    """Say which headers at `source` keep it from being a Challenge, or ""."""
+    folder = source.absolute() if source.is_dir() else source.absolute().parent
+    folders = (folder, *_list_parts(folder))
+    named = next(
+        (place for place in folders if any(_RECORD.fullmatch(file.stem) for file in place.glob("*.hea"))), None
+    )
+    strangers = explain_headers(folders, _RECORD)
+    if strangers or named is None:
+        return strangers
+    return f"headers in {named.name}/ are named so, and none of the first {_LOOKED_AT} has the line"
 
 
 def open_at(root: Path) -> Dataset:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hemometric.datasets.facts import Dataset, Facts
+from hemometric.datasets.headers import explain_headers
 from hemometric.datasets.ptbdb_hemodynamics import find_values
 from hemometric.errors import ReadError
 from hemometric.formats.wfdb_header import parse_day, read_header
@@ -36,6 +37,12 @@ def find_root(source: Path) -> Path | None:
     if _read_records(folder) or any(map(_holds_records, folder.glob("patient[0-9][0-9][0-9]"))):
         return folder
     return folder if _holds_records(folder) else None
+
+
+def explain(source: Path) -> str:
+    """Say which headers at `source` keep it from being PTBDB, or ""."""
+    folder = source.absolute() if source.is_dir() else source.absolute().parent
+    return explain_headers((folder, *sorted(folder.glob("patient[0-9][0-9][0-9]"))), _RECORD)
 
 
 def open_at(root: Path) -> Dataset:

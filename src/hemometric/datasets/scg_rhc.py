@@ -4,14 +4,19 @@
 name (ECG_lead_I to III, aVR, aVL, aVF, ECG_lead_V1 to V6) among other channels (patch_ECG, RHC_pressure, ...); a record
 that lacks one is refused by name ("wrong-leads"), and so are its values. Units: as the header says, no gain is
 repaired. Patients: "scg-rhc:TRM107", the part of the name before "-". Labels: mpcwp (PCWM), mpap (PAM), rap (RAM) in
-mmHg, co in L/min or mL/min, from the JSON (`hemometric.datasets.scg_rhc_json`). Splits: none is published.
+mmHg, co in L/min or mL/min, from the JSON (`hemometric.datasets.scg_rhc_json`); mpcwp and mpap under a vasodilator from
+meta_information (`hemometric.datasets.scg_rhc_phases`). Splits: none is published.
 """
 
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from hemometric.datasets.facts import CatheterValue, Dataset, Facts
-from hemometric.datasets.scg_rhc_json import find_values, read_catheterization
+from hemometric.datasets.headers import explain_headers
+from hemometric.datasets.scg_rhc_json import find_start, find_values, read_catheterization
+from hemometric.datasets.scg_rhc_phases import Phase, find_phase_values, list_tables, read_phases
 from hemometric.errors import ReadError
 
 NAME = "scg-rhc"
@@ -20,8 +25,8 @@ EXPECTED = f"{FOLDER}/TRM###-RHC#.hea, with .dat and .json of the same name besi
 
 _RECORD = re.compile(r"(TRM\d{3,4})-RHC\d{1,2}")
 _REMARK = (
-    "scg-rhc gives one value of each pressure per catheterisation; ECGs after a vasodilator was given are joined to "
-    "it, too (docs/datasets/scg-rhc.md)"
+    "scg-rhc measured pressures once, and some again after a vasodilator; an ECG is joined to the nearest value in its "
+    "window, so choose --window-hours of link well below an hour (docs/datasets/scg-rhc.md)"
 )
 
 
@@ -35,9 +40,20 @@ def find_root(source: Path) -> Path | None:
     return None
 
 
+def explain(source: Path) -> str:
+    """Say which headers at `source` keep it from being SCG-RHC, or ""."""
+    folder = source.absolute() if source.is_dir() else source.absolute().parent
+    return explain_headers((folder / FOLDER, folder), _RECORD)
+
+
 def open_at(root: Path) -> Dataset:
-    """Open the SCG-RHC at `root`."""
-    return Dataset(name=NAME, root=root, lookup=find_facts, labels=find_labels, remark=_REMARK)
+    """Open the SCG-RHC at `root`, with the tables of meta_information where they are there.
+
+    Raises:
+        ReadError: One of them is damaged ("metadata").
+    """
+    labels = partial(find_labels, phases=read_phases(root))
+    return Dataset(name=NAME, root=root, lookup=find_facts, tables=list_tables(root), labels=labels, remark=_REMARK)
 
 
 def find_facts(record: Path) -> Facts:
@@ -53,13 +69,24 @@ def find_facts(record: Path) -> Facts:
     return Facts(patient_id=patient, age_years=said.age_years, sex=said.sex, acquired_at=said.started_at)
 
 
-def find_labels(record: Path) -> tuple[CatheterValue, ...]:
-    """Return the values that the JSON of `record` holds, as they are written; none for another record.
+def find_labels(record: Path, *, phases: Mapping[str, tuple[Phase, ...]] | None = None) -> tuple[CatheterValue, ...]:
+    """Return the values of `record`, as they are written, the baseline first; none for another record.
+
+    Args:
+        record: Path of the header.
+        phases: Phases after the baseline, by the name of the record.
 
     Raises:
         ReadError: The JSON is missing ("missing") or damaged ("metadata").
     """
-    return find_values(record) if _RECORD.fullmatch(record.stem) else ()
+    if _RECORD.fullmatch(record.stem) is None:
+        return ()
+    baseline = find_values(record)
+    later = (phases or {}).get(record.stem, ())
+    if not later:
+        return baseline
+    started_at = find_start(record, read_catheterization(record.with_suffix(".json")))
+    return (*baseline, *find_phase_values(later, started_at=started_at))
 
 
 def _holds_records(folder: Path) -> bool:

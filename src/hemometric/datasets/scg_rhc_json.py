@@ -112,7 +112,7 @@ def find_values(record: Path) -> tuple[CatheterValue, ...]:
         ReadError: The JSON is missing ("missing") or damaged ("metadata").
     """
     said = read_catheterization(record.with_suffix(".json"))
-    start = said.started_at or read_header(record.with_suffix(".hea")).acquired_at
+    start = find_start(record, said)
     found = [
         _to_value(said, target, key, unit="mmHg", method="right-heart catheter", at=_find_moment(said, start, chamber))
         for target, key, chamber in _PRESSURES
@@ -120,6 +120,16 @@ def find_values(record: Path) -> tuple[CatheterValue, ...]:
     outputs = (_to_value(said, "co", key, unit=unit, method=method, at=start) for key, unit, method in _OUTPUTS)
     found.append(next((output for output in outputs if output is not None), None))
     return tuple(value for value in found if value is not None)
+
+
+def find_start(record: Path, said: Catheterization) -> str | None:
+    """When a record begins, ISO 8601: by its JSON, else by its header; None where neither says.
+
+    Raises:
+        ReadError: The header is none.
+        OSError: It cannot be read.
+    """
+    return said.started_at or read_header(record.with_suffix(".hea")).acquired_at
 
 
 def _load(path: Path) -> dict[str, Any]:

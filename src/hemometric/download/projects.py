@@ -55,7 +55,15 @@ PROJECTS: Mapping[str, Project] = MappingProxyType(
             Project(name="ptbdb", slug="ptbdb", version="1.0.0", licence=_ODC_BY, size="about 2 GB"),
             Project(name="challenge-2021", slug="challenge-2021", version="1.0.3", licence=_CC_BY, size="about 13 GB"),
             Project(
-                name="scg-rhc", slug="scg-rhc-wearable-database", version="1.0.0", licence=_ODC_BY, size="about 10 GB"
+                name="scg-rhc",
+                slug="scg-rhc-wearable-database",
+                version="1.0.0",
+                licence=_ODC_BY,
+                size="about 10 GB",
+                needed=(
+                    *("RECORDS", "LICENSE.txt", "meta_information/RHC_values.csv"),
+                    "meta_information/PAM_PCWP_timestamp_in_TBME.json",
+                ),
             ),
             Project(
                 name="mimic-iv-ecg",
