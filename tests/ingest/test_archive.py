@@ -146,13 +146,12 @@ def test_a_row_belongs_to_the_file_that_its_suffix_says(make_archive, tmp_path):
         "archive/part0/r000.hea": "anna",
         "archive/part1/r001": None,
     }
-    assert found.find_remarks(with_values=True) == (
+    assert found.account == (
         "--metadata: 2 of 3 rows are about a record that was found; 1 are not and say nothing (the first is line 4, "
-        "'archive/no'); 1 of 3 records have no row",
+        "'archive/no'); 1 of 3 records have no row"
     )
     secret = Deidentifier(b"a secret that is long enough")
-    (told,) = find_archive([archive], IngestSettings(metadata=table), secret).find_remarks(with_values=True)
-    assert "(the first is line 4);" in told
+    assert "(the first is line 4);" in find_archive([archive], IngestSettings(metadata=table), secret).account
     table.write_text("source,patient_id\narchive/part0/r000,anna\n")
     with pytest.raises(ReadError, match=r"'archive/part0/r000' may be archive/part0/r000\.dcm or .*: write the suffix"):
         find_archive([archive], IngestSettings(metadata=table))
@@ -169,4 +168,4 @@ def test_a_name_alone_is_enough_where_a_file_is_there_twice_by_overlapping_sourc
 def test_nothing_is_said_of_a_table_that_fits(make_archive, tmp_path):
     table = tmp_path / "mine.csv"
     table.write_text("ecg_id,patient_id\nr000,anna\n")
-    assert find_archive([make_archive(1)], IngestSettings(metadata=table)).find_remarks(with_values=True) == ()
+    assert find_archive([make_archive(1)], IngestSettings(metadata=table)).account == ""

@@ -185,6 +185,7 @@ def test_facts_come_from_metadata_before_archive_before_header(tmp_path, write, 
     ]
     assert (summary.n_patients, summary.n_patients_unknown) == (2, 1)
     assert "no patient is known for 1 records" in summary.text()
+    assert "--metadata: 1 of 1 rows are about a record that was found; 2 of 3 records have no row" in summary.text()
     assert Store.open(tmp_path / "store").manifest.provenance["sources"][0]["dataset"] == "ptb-xl"
 
 

@@ -132,7 +132,7 @@ class Archive:
         """
         datasets = [source.dataset for source in self.sources if source.dataset is not None]
         found = [dataset.remark for dataset in datasets if with_values or dataset.labels is None]
-        return tuple(dict.fromkeys(remark for remark in (self.account, *found) if remark))
+        return tuple(dict.fromkeys(remark for remark in found if remark))
 
     def find_lost_folder(self) -> Path | None:
         """A SOURCE that is an empty folder or none at all by now, as when its drive is unmounted; else None."""

@@ -36,6 +36,7 @@ class IngestSummary:
         n_labels: Catheter values of the store by target.
         n_labels_patients: Patients among them.
         label_reasons: Catheter values that are not used, by reason code.
+        matched: What of the user's table has no record, and how many records no row, "" where that is nothing.
         remarks: What whoever uses the archives has to know, a sentence each.
     """
 
@@ -54,6 +55,7 @@ class IngestSummary:
     n_labels: Mapping[str, int] = field(default_factory=dict)
     n_labels_patients: int = 0
     label_reasons: Mapping[str, int] = field(default_factory=dict)
+    matched: str = ""
     remarks: tuple[str, ...] = ()
 
     def text(self) -> str:
@@ -62,6 +64,8 @@ class IngestSummary:
             f"{self.out}: {self.n_windows:,} ECGs from {self.n_accepted_records:,} of {self.n_records:,} records, "
             f"{self.n_patients:,} known patients"
         ]
+        if self.matched:
+            lines.append(self.matched)
         if self.n_rejected_records:
             lines.append(f"rejected: {self.n_rejected_records:,} records ({_list(self.reasons)}); see rejects.csv")
         if self.n_rejected_windows:
@@ -139,6 +143,7 @@ def summarise(path: Path, *, n_records: int, archive: Archive | None = None) -> 
         n_labels={} if labels is None else Counter(labels["target"].to_pylist()),
         n_labels_patients=0 if labels is None else pc.count_distinct(labels["patient_id"]).as_py(),
         label_reasons=Counter(reject.reason_code for reject in read_label_rejects(path)),
+        matched="" if archive is None else archive.account,
         remarks=() if archive is None else archive.find_remarks(with_values=labels is not None),
     )
 
