@@ -1,6 +1,8 @@
 """One ECG as a table of text: the first line names the leads, each further line is one sample of all."""
 
 import csv
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,11 @@ from hemometric.formats.array_sidecar import Sidecar
 from hemometric.formats.leads import name_lead
 
 _MOST_BYTES = 2**28
+_SEPARATORS = (",", ";", "\t")
+_FAULT = re.compile(
+    r"(?:In CSV column #(\d+): )?(?:CSV parse error: )?Row #(\d+): (?:CSV conversion error to double: )?(.*)"
+)
+"""What pyarrow says of a damaged line: the column from 0, the line of the file from 1."""
 _UNITS_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 
@@ -36,7 +43,7 @@ def read_csv(path: Path, sidecar: Sidecar) -> tuple[tuple[str, ...], NDArray[np.
     wanted = places if sidecar.time_column is None else [*places, _find_time(path, names, sidecar.time_column)]
     if not wanted:
         return (), np.zeros((0, 0))
-    table = _read_columns(path, sidecar, n_columns=len(names), wanted=sorted(set(wanted)))
+    table = _read_columns(path, sidecar, names=names, wanted=sorted(set(wanted)))
     columns = {name: table[name].to_numpy() for name in table.column_names}
     if sidecar.time_column is not None:
         _check_time(path, columns[str(wanted[-1])], sidecar)
@@ -50,9 +57,14 @@ def _read_names(path: Path, sidecar: Sidecar) -> list[str]:
         raise ReadError(path, reason, code="too-long")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return [name.strip() for name in next(csv.reader([stream.readline(2**16)], delimiter=sidecar.separator))]
+            names = [name.strip() for name in next(csv.reader([stream.readline(2**16)], delimiter=sidecar.separator))]
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise ReadError(path, f"its first line is not CSV in UTF-8 ({error})", code="corrupt") from error
+    other = next((other for other in _SEPARATORS if len(names) == 1 and other in names[0]), None)
+    if other is not None:
+        reason = f"is separated by {other!r}, as its sidecar does not say; add {json.dumps({'separator': other})} to it"
+        raise ReadError(path, reason, code="sidecar")
+    return names
 
 
 def _find_time(path: Path, names: Sequence[str], column: str) -> int:
@@ -62,8 +74,8 @@ def _find_time(path: Path, names: Sequence[str], column: str) -> int:
     return names.index(column)
 
 
-def _read_columns(path: Path, sidecar: Sidecar, *, n_columns: int, wanted: Sequence[int]) -> pa.Table:
-    labels = [str(place) for place in range(n_columns)]
+def _read_columns(path: Path, sidecar: Sidecar, *, names: Sequence[str], wanted: Sequence[int]) -> pa.Table:
+    labels = [str(place) for place in range(len(names))]
     chosen = [str(place) for place in wanted]
     try:
         return pyarrow.csv.read_csv(
@@ -76,9 +88,11 @@ def _read_columns(path: Path, sidecar: Sidecar, *, n_columns: int, wanted: Seque
         )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         first = str(error).partition("\n")[0][:160]
+        if fault := _FAULT.fullmatch(first):
+            column, line, what = fault.groups()
+            first = f"line {line}{f', {names[int(column)]}' if column else ''}: {what}"
         reason = (
-            f"is not a table of numbers with a decimal point, separated by {sidecar.separator!r}, empty where missing "
-            f"({first}; columns and rows count from 0 and 1, without the first line)"
+            f"{first}; expected numbers with a decimal point, separated by {sidecar.separator!r}, empty where missing"
         )
         raise ReadError(path, reason, code="corrupt") from error
 
