@@ -1,14 +1,17 @@
 """Patients without names: ids become keyed hashes, dates are shifted by whole days of each patient's own.
 
-Everything follows from one secret, by HMAC-SHA256 (RFC 2104, FIPS 180-4): whoever has it can map the same patient, file
-or date in the same way again, and nobody else can. What of a store is replaced stands in docs/deidentification.md.
+Everything follows from one secret, by HMAC-SHA256 (RFC 2104, FIPS 180-4) under a key that scrypt (RFC 7914) makes of
+it: whoever has it can map the same patient, file or date in the same way again, and nobody else can. What of a store is
+replaced stands in docs/deidentification.md.
 """
 
 import datetime
 import hashlib
 import hmac
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,12 @@ OLDEST_YEARS = 90.0
 
 KEY = "deidentified"
 """What the provenance of a store calls its account of the de-identification."""
-_SCHEME = 1
+_SCHEME = 2
 _SALT = b"hemometric deidentification 1\0"
 """Part of every hash; another salt would make other ids of the same patients. It never changes."""
 _ID_DIGITS, _FINGERPRINT_DIGITS = 32, 16
+_SCRYPT = {"n": 2**15, "r": 8, "p": 1, "maxmem": 2**26, "dklen": 32}
+"""Some 0.1 s and 32 MiB for each secret that somebody tries, since a store tells whether it was the right one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +66,21 @@ class Deidentifier:
         """Stands for the hash of a file or a waveform: 32 hex digits, equal where that is equal."""
         return self._hash("digest", digest).hex()[:_ID_DIGITS]
 
-    def days(self, patient_id: str) -> int:
+    def days(self, patient: str) -> int:
         """By how many days the dates of a patient are moved back, from `FEWEST_DAYS` to `MOST_DAYS`.
 
         Args:
-            patient_id: The original one.
+            patient: The id that stands for the patient's, as `patient` gives it; without the secret it tells nothing.
         """
-        number = int.from_bytes(self._hash("days", patient_id)[:8], "big")
+        number = int.from_bytes(self._hash("days", patient)[:8], "big")
         return FEWEST_DAYS + number % (MOST_DAYS - FEWEST_DAYS + 1)
 
-    def moment(self, moment: str | None, *, patient_id: str) -> str | None:
+    def moment(self, moment: str | None, *, patient: str) -> str | None:
         """Move a date back by the days of its patient; the time of the day stays.
 
         Args:
             moment: ISO 8601: "2020-05-15" or "2020-05-15T15:35:30", or None.
-            patient_id: The original one.
+            patient: The id that stands for the patient's, as `patient` gives it.
 
         Returns:
             In the same form. None where `moment` is None, is no such date or has none so long before it.
@@ -85,7 +90,7 @@ class Deidentifier:
         try:
             day = datetime.date.fromisoformat(moment[:10])
             clock = datetime.time.fromisoformat(moment[11:]) if moment[10:] else None
-            moved = day - datetime.timedelta(days=self.days(patient_id))
+            moved = day - datetime.timedelta(days=self.days(patient))
         except (ValueError, OverflowError):
             return None
         if clock is None:
@@ -98,7 +103,13 @@ class Deidentifier:
 
     def _hash(self, kind: str, text: str) -> bytes:
         message = _SALT + kind.encode() + b"\0" + text.encode("utf-8", "surrogateescape")
-        return hmac.new(self.secret, message, hashlib.sha256).digest()
+        return hmac.new(_make_key(self.secret), message, hashlib.sha256).digest()
+
+
+@lru_cache(maxsize=8)
+def _make_key(secret: bytes) -> bytes:
+    """What hashes are keyed with: a secret that people thought of is tried in no time, unless trying it is slow."""
+    return hashlib.scrypt(secret, salt=_SALT, **_SCRYPT)
 
 
 def read_secret(path: Path) -> Deidentifier:
@@ -138,7 +149,18 @@ def check_secret(provenance: Mapping[str, Any], deidentifier: Deidentifier | Non
         raise SettingsError(f"{where}: is de-identified: give the same secret with --deidentify SECRET_FILE")
     if account is None:
         raise SettingsError(f"{where}: is not de-identified: leave --deidentify away, or make another store with it")
+    if account.get("scheme") != _SCHEME:
+        raise SettingsError(f"{where}: is de-identified by an earlier hemometric, in another way: ingest it again")
     raise SettingsError(
         f"{where}: is de-identified with another secret (fingerprint {account.get('secret_fingerprint')}, this one has "
         f"{deidentifier.fingerprint}): give that one"
+    )
+
+
+def describe_fault(error: Exception) -> str:
+    """What may be told of an error that is a fault of this program: its type and where it arose, not what it quotes."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}: a fault of this program; more is "
+        "left out because of --deidentify"
     )

@@ -25,8 +25,8 @@ def test_the_same_secret_maps_alike_and_another_does_not():
 
 def test_dates_of_a_patient_move_together_and_keep_the_clock():
     one = Deidentifier(SECRET)
-    first = one.moment("2019-03-17T23:59:01", patient_id=PATIENT)
-    second = one.moment("2019-03-19", patient_id=PATIENT)
+    first = one.moment("2019-03-17T23:59:01", patient=PATIENT)
+    second = one.moment("2019-03-19", patient=PATIENT)
     assert first is not None
     assert second is not None
     assert first.endswith("T23:59:01")

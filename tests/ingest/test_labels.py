@@ -166,9 +166,9 @@ def test_deidentified_values_carry_the_ids_and_shifted_dates_of_the_ecgs_and_not
     secret.write_bytes(SECRET)
     ingest([archive], out=tmp_path / "store", settings=IngestSettings(deidentify=secret))
     store, one = Store.open(tmp_path / "store"), Deidentifier(SECRET)
-    wedge = store.labels().to_pylist()[0]
-    assert wedge["patient_id"] == one.patient("ptbdb:patient001")
-    assert wedge["measured_at"] == one.moment("1990-10-16", patient_id="ptbdb:patient001")
+    patient = one.patient("ptbdb:patient001")
+    wedge = next(row for row in store.labels().to_pylist() if row["patient_id"] == patient)
+    assert wedge["measured_at"] == one.moment("1990-10-16", patient=patient)
     assert set(store.labels()["patient_id"].to_pylist()) <= set(store.ecgs["patient_id"].to_pylist())
     told = json.dumps([store.labels().to_pylist(), (store.path / "label_rejects.csv").read_text()])
     for secret_text in ("patient00", "1990", "s0017lre", "s0010_re", "gallons"):

@@ -122,8 +122,15 @@ def split(
     unclear: Annotated[
         str | None, typer.Option(metavar="SPLIT", help="Where patients go whom the rule does not place.")
     ] = None,
+    deidentify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SECRET_FILE", help="The secret of the store: a table has original ids, dates count as they were."
+        ),
+    ] = None,
 ) -> None:
     """Say which patients train and which test; every later step keeps to it. A patient is in one split only."""
+    from hemometric.deidentification import read_secret
     from hemometric.store import Store, split_as_table, split_by_hash, split_by_site, split_by_time
 
     if (by is None) == (table is None):
@@ -132,14 +139,16 @@ def split(
     named = {"train": train, "validation": validation, "calibration": calibration, "test": test}
     _refuse_foreign("time", {**ends, "of": of}, by=by)
     _refuse_foreign("site", {"column": column, "sites": sites, **named}, by=by)
-    opened = Store.open(store)
+    if deidentify is not None and table is None and sites is None and by != "time":
+        raise SettingsError("split: --deidentify belongs to --from, --sites or --by time")
+    opened, secret = Store.open(store), None if deidentify is None else read_secret(deidentify)
     if table is not None:
-        summary = split_as_table(opened, table, unclear=unclear)
+        summary = split_as_table(opened, table, unclear=unclear, deidentifier=secret)
     elif by == "time":
-        summary = split_by_time(opened, **ends, of=of or "last", unclear=unclear)
+        summary = split_by_time(opened, **ends, of=of or "last", unclear=unclear, deidentifier=secret)
     elif by == "site":
         chosen = {split: _texts(texts) for split, texts in named.items() if texts is not None}
-        summary = split_by_site(opened, column=column, sites=chosen, table=sites, unclear=unclear)
+        summary = split_by_site(opened, column=column, sites=chosen, table=sites, unclear=unclear, deidentifier=secret)
     else:
         summary = split_by_hash(opened)
     typer.echo(summary.text())

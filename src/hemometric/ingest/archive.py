@@ -187,7 +187,7 @@ def find_archive(
             records = tuple(replace(record, mend=dataset.mend) for record in records)
         prefix = f"source{number}"
         if deidentifier is not None:
-            records = tuple(_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
+            records = _hide_names(records, prefix=prefix, deidentifier=deidentifier)
         name = path.name if deidentifier is None else prefix
         named.append(Source(path if path.is_dir() else None, _to_text(name), dataset, records))
     _check_names([record for source in named for record in source.records])
@@ -302,6 +302,17 @@ def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> 
         return [Record(file, name, name, reject=Reject(name, parts.code, parts.detail))]
     names = [name if part is None else f"{name}/{_to_text(part)}" for part in parts]
     return [Record(file, name, name, part) for name, part in zip(names, parts, strict=True)]
+
+
+def _hide_names(records: Sequence[Record], *, prefix: str, deidentifier: Deidentifier) -> tuple[Record, ...]:
+    """Records under other names and in the order of these: files are often called after the day or the patient.
+
+    In their old order the first and the last dates of neighbours, each moved by days of its own, would show the true
+    ones. The parts of a file stay together, since it is opened once for all of them.
+    """
+    files = {record.path: deidentifier.record(f"{prefix}/{record.path.name}") for record in records}
+    named = (_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
+    return tuple(sorted(named, key=lambda record: (files[record.path], record.source)))
 
 
 def _rename(record: Record, source: str) -> Record:

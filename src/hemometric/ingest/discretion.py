@@ -1,11 +1,10 @@
 """Errors that name no patient: of a de-identified ingest only what kind of thing is wrong is told."""
 
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from hemometric.deidentification import describe_fault
 from hemometric.errors import HemometricError, ReadError, SettingsError, StoreError
 
 LEFT_OUT = "left out, since it may name the patient; `hemometric inspect` tells it of the file"
@@ -47,8 +46,4 @@ def discreet(on: bool) -> Iterator[None]:
     except HemometricError:
         raise  # of settings and stores, which name no patient
     except Exception as error:  # noqa: BLE001  whatever it is, it may quote a file
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise StoreError(
-            f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}: a fault of this program; "
-            "more is left out because of --deidentify. Finished shards are kept: go on with --resume"
-        ) from None
+        raise StoreError(f"{describe_fault(error)}. Finished shards are kept: go on with --resume") from None

@@ -11,12 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemometric.datasets import Facts
 from hemometric.deidentification import Deidentifier
 from hemometric.errors import ReadError
 from hemometric.ingest.archive import Archive
 from hemometric.labels.archive_values import RecordValue, check_values
-from hemometric.labels.discretion import hide_patients
+from hemometric.labels.discretion import move_dates
 from hemometric.labels.reject_file import encode_label_rejects
 from hemometric.labels.values import LabelReject
 from hemometric.store.tables import LABEL_REJECTS
@@ -44,17 +43,17 @@ def collect_labels(
         archive: What was ingested.
         shards: The tables of the finished shards.
         units: Unit as written -> the unit in which such values are in truth; see `check_values`.
-        deidentifier: Maps patients and dates exactly as it did for the ECGs.
+        deidentifier: Moves dates exactly as it did for the ECGs.
     """
     if not archive.has_values:
         return ArchiveLabels(None, {})
     damaged: list[LabelReject] = []
-    found = list(_read_values(archive, _find_patients(shards), deidentifier, damaged))
+    found = list(_read_values(archive, _find_patients(shards), damaged))
     table = check_values(found, units=units, damaged=damaged)
     if not table.n_read:
         return ArchiveLabels(None, {})
     if deidentifier is not None:
-        table = hide_patients(table, deidentifier)
+        table = move_dates(table, deidentifier)
     labels = table.labels if table.labels.num_rows else None
     return ArchiveLabels(labels, {LABEL_REJECTS: encode_label_rejects(table.rejects)})
 
@@ -69,15 +68,12 @@ def _find_patients(shards: Iterable[Path]) -> dict[str, str]:
     return patients
 
 
-def _read_values(
-    archive: Archive, patients: Mapping[str, str], deidentifier: Deidentifier | None, damaged: list[LabelReject]
-) -> Iterator[RecordValue]:
+def _read_values(archive: Archive, patients: Mapping[str, str], damaged: list[LabelReject]) -> Iterator[RecordValue]:
     """Yield the values of all accepted records, in order; what cannot be read is added to `damaged`."""
     for number, record in enumerate(archive.records):
-        stored = patients.get(record.source)
-        if stored is None:
+        patient = patients.get(record.source)
+        if patient is None:
             continue
-        patient = stored if deidentifier is None else _find_original(archive, number, stored, deidentifier)
         try:
             values = archive.find_values(number)
         except (ReadError, OSError) as error:
@@ -87,11 +83,3 @@ def _read_values(
             continue
         for value in values:
             yield RecordValue(patient, record.source, value)
-
-
-def _find_original(archive: Archive, number: int, stored: str, deidentifier: Deidentifier) -> str:
-    """The original id of a patient, from what named it; "" where that was the file itself, which is not read again."""
-    record = archive.records[number]
-    facts = archive.find_facts(number, header=Facts())
-    patient = record.original if facts.patient_id is None else facts.patient_id
-    return patient if deidentifier.patient(patient) == stored else ""

@@ -207,10 +207,10 @@ def _describe(work: _Work, number: int, reading: Reading) -> list[dict[str, Any]
 
 def _deidentify(row: dict[str, Any], deidentifier: Deidentifier) -> dict[str, Any]:
     """What takes the place of the columns that tell who a patient is; the names of records are replaced already."""
-    patient_id = row["patient_id"]
+    patient = deidentifier.patient(row["patient_id"])
     return {
-        "patient_id": deidentifier.patient(patient_id),
-        "acquired_at": deidentifier.moment(row["acquired_at"], patient_id=patient_id),
+        "patient_id": patient,
+        "acquired_at": deidentifier.moment(row["acquired_at"], patient=patient),
         "age_years": deidentifier.age(row["age_years"]),
         "content_hash": deidentifier.digest(row["content_hash"]),
     }

@@ -72,7 +72,7 @@ def read_chartevents(path: Path) -> CatheterTable:
     """
     _check_header(path)
     reading = _Reading()
-    for _ in track(_read_blocks(path, reading), total=_count_mebibytes(path), unit="MiB", title=path.name):
+    for _ in track(_read_blocks(path, reading), total=_count_mebibytes(path), unit="MiB", title="catheter values"):
         pass
     if not reading.n_labels:
         reasons = (

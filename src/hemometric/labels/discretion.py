@@ -1,30 +1,69 @@
 """A catheter table as a de-identified store may know it: other ids, moved dates, and no word of the file itself."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hemometric.deidentification import Deidentifier
 from hemometric.errors import LabelError
 from hemometric.labels.values import CatheterTable, LabelReject
 
 
-def hide_patients(table: CatheterTable, deidentifier: Deidentifier) -> CatheterTable:
-    """The same table with the ids and dates that ingest gave to the same patients.
+def hide_patients(
+    table: CatheterTable, deidentifier: Deidentifier, *, words: Collection[str] | None = None
+) -> CatheterTable:
+    """The same table with the ids and dates that ingest gave to the same patients, in the order of the new ids.
 
-    Rejected values keep their line, target and reason; what was written is left out, since it may name the patient.
+    The order of a table is often that of the original ids, or of the true dates: a patient's place among others would
+    tell about when the patient came. Of one patient the values stay in their order, since of repeated ones the last
+    counts. Rejected values keep their target and reason; what was written is left out, since it may name the patient,
+    and the line, since it tells the order.
+
+    Args:
+        table: With original ids and dates.
+        deidentifier: Maps them.
+        words: Targets and methods that may stay, since they are not of a row but of the table; None: all may.
     """
-    ids = table.labels["patient_id"].to_pylist()
-    moments = table.labels["measured_at"].to_pylist()
-    moved = [deidentifier.moment(at, patient_id=patient) for at, patient in zip(moments, ids, strict=True)]
+    ids = [deidentifier.patient(patient) for patient in table.labels["patient_id"].to_pylist()]
+    return move_dates(
+        replace(
+            table,
+            labels=_with_column(table.labels, "patient_id", ids),
+            rejects=tuple(
+                replace(one, patient_id=deidentifier.patient(one.patient_id) if one.patient_id else "")
+                for one in table.rejects
+            ),
+        ),
+        deidentifier,
+        words=words,
+    )
+
+
+def move_dates(
+    table: CatheterTable, deidentifier: Deidentifier, *, words: Collection[str] | None = None
+) -> CatheterTable:
+    """As `hide_patients`, of a table whose ids are those of the store already and whose dates are the true ones.
+
+    Raises:
+        LabelError: A date cannot be moved back.
+    """
+    ids, moments = table.labels["patient_id"].to_pylist(), table.labels["measured_at"].to_pylist()
+    moved = [deidentifier.moment(at, patient=patient) for at, patient in zip(moments, ids, strict=True)]
     if None in moved:
-        where = moved.index(None)
-        raise LabelError(f"value {where + 1} of the table: its date is too early to be moved back; correct the table")
-    labels = table.labels
-    for name, values in (("patient_id", [deidentifier.patient(patient) for patient in ids]), ("measured_at", moved)):
-        place = labels.schema.get_field_index(name)
-        labels = labels.set_column(place, labels.schema.field(name), pa.array(values, labels.schema.field(name).type))
-    return replace(table, labels=labels, rejects=tuple(_hide(reject, deidentifier) for reject in table.rejects))
+        raise LabelError("the date of a value is too early to be moved back; correct the table")
+    labels = _with_column(table.labels, "measured_at", moved)
+    if words is not None:
+        told = [method if method in words else None for method in labels["method"].to_pylist()]
+        labels = _with_column(labels, "method", told)
+    rejects = (_hide(reject, words) for reject in table.rejects)
+    order = pa.array(sorted(range(len(ids)), key=ids.__getitem__), pa.int64())  # a stable sort
+    return replace(
+        table,
+        labels=pc.take(labels, order),
+        rejects=tuple(sorted(rejects, key=lambda one: (one.patient_id, one.target, one.reason_code))),
+    )
 
 
 def hide_error(error: LabelError, deidentifier: Deidentifier | None) -> LabelError:
@@ -37,7 +76,18 @@ def hide_error(error: LabelError, deidentifier: Deidentifier | None) -> LabelErr
     )
 
 
-def _hide(reject: LabelReject, deidentifier: Deidentifier) -> LabelReject:
-    patient = deidentifier.patient(reject.patient_id) if reject.patient_id else ""
-    detail = reject.detail if reject.reason_code == "implausible" else ""
-    return replace(reject, patient_id=patient, measured_at="", value="", unit="", detail=detail)
+def _with_column(labels: pa.Table, name: str, values: Sequence[str | None]) -> pa.Table:
+    place = labels.schema.get_field_index(name)
+    return labels.set_column(place, labels.schema.field(name), pa.array(values, labels.schema.field(name).type))
+
+
+def _hide(reject: LabelReject, words: Collection[str] | None) -> LabelReject:
+    return replace(
+        reject,
+        line=0,
+        measured_at="",
+        target=reject.target if words is None or reject.target in words else "",
+        value="",
+        unit="",
+        detail=reject.detail if reject.reason_code == "implausible" else "",
+    )

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hemometric.deidentification import Deidentifier, check_secret
+from hemometric.deidentification import Deidentifier, check_secret, describe_fault
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels.attrition import LinkSummary, ValueStep
 from hemometric.labels.catheter_csv import read_catheter_csv
@@ -110,7 +110,14 @@ def _read_table(
             table = read_catheter_csv(path, layout=layout, targets=known)
     except LabelError as error:
         raise hide_error(error, deidentifier) from (None if deidentifier else error.__cause__)
-    return table if deidentifier is None else hide_patients(table, deidentifier)
+    except Exception as error:
+        if deidentifier is None:
+            raise
+        raise LabelError(describe_fault(error)) from None  # it may quote the table
+    if deidentifier is None:
+        return table
+    words = None if isinstance(layout, Preset) else {*known, *layout.names, *(one.header for one in layout.wide)}
+    return hide_patients(table, deidentifier, words=words)
 
 
 def _describe_table(path: Path, layout: Layout | Preset, deidentifier: Deidentifier | None) -> dict[str, Any]:

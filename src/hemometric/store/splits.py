@@ -183,7 +183,7 @@ def read_named_splits(path: Path) -> dict[str, str]:
             if not set(_COLUMNS) <= set(table.fieldnames or ()):
                 raise StoreError(f"{path}: columns are {table.fieldnames}, expected patient_id and split")
             for row in table:
-                patient, split = row["patient_id"] or "", row["split"] or ""
+                patient, split = (row["patient_id"] or "").strip(), (row["split"] or "").strip()
                 if split not in SPLITS:
                     raise StoreError(
                         f"{path}: line {table.line_num}: split {split!r} of patient {patient!r}{suggest(split, SPLITS)}"

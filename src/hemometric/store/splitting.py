@@ -9,16 +9,18 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from hemometric.deidentification import KEY, Deidentifier, check_secret
 from hemometric.errors import SettingsError, StoreError
 from hemometric.settings import suggest
 from hemometric.store.reading import Store
-from hemometric.store.splits import SPLITS, SPLITS_FILE, assign_among, describe_torn, read_named_splits
+from hemometric.store.split_tables import read_sites, read_table, tell_name
+from hemometric.store.splits import SPLITS, SPLITS_FILE, assign_among, describe_torn
 from hemometric.store.tables import write_store_files
 
 RULE_FILE = "splits.json"
@@ -65,7 +67,7 @@ def split_by_hash(store: Store) -> SplitSummary:
     return _sum_up(store, by="hash")
 
 
-def split_by_time(
+def split_by_time(  # noqa: PLR0913  (one argument for each option of the command)
     store: Store,
     *,
     train_until: str | None,
@@ -73,6 +75,7 @@ def split_by_time(
     calibration_until: str | None = None,
     of: Literal["last", "first"] = "last",
     unclear: str | None = None,
+    deidentifier: Deidentifier | None = None,
 ) -> SplitSummary:
     """Train on the past, test on what came later.
 
@@ -84,9 +87,12 @@ def split_by_time(
         of: Which ECG of a patient counts. "last": nothing of a later period is ever trained on. "first": every patient
             that is tested came for the first time after the others.
         unclear: Where patients go of whom no time is known; None: they are refused.
+        deidentifier: The one by which the store was made: the true dates count. Dates that were moved by days of each
+            patient's own cannot part the past from what came later.
 
     Raises:
-        SettingsError: A date is none, or they do not rise; or times are not known and nothing was said about that.
+        SettingsError: A date is none, or they do not rise; or times are not known and nothing was said about that; or
+            the store is de-identified, and not with this secret.
         StoreError: The time of an ECG is not ISO 8601 without a zone.
     """
     if train_until is None:
@@ -97,12 +103,7 @@ def split_by_time(
         raise SettingsError(f"split: the ends of the periods must rise: {', '.join(filter(None, given.values()))}")
     if "calibration" in bounds and "validation" not in bounds:
         raise SettingsError("split: --calibration-until needs --validation-until before it")
-    choose = max if of == "last" else min
-    found: dict[str, datetime] = {}
-    for patient, ecg_id, text in _columns(store, "patient_id", "ecg_id", "acquired_at"):
-        if text is not None:
-            at = _parse_time(store, ecg_id, text)
-            found[patient] = choose(found.get(patient, at), at)
+    found = _find_times(store, choose=max if of == "last" else min, deidentifier=deidentifier)
     drawn = [name for name in ("train", "validation", "calibration") if name not in bounds]
     periods: dict[str, tuple[str, ...]] = {name: (name,) for name in bounds}
     last = "validation" if "validation" in bounds else "train"
@@ -124,6 +125,7 @@ def split_by_site(
     sites: Mapping[str, Sequence[str]],
     table: Path | None = None,
     unclear: str | None = None,
+    deidentifier: Deidentifier | None = None,
 ) -> SplitSummary:
     """Test at another site than trained at.
 
@@ -133,15 +135,19 @@ def split_by_site(
         sites: Split -> what stands in the column. "test" must be there; without "train", all others train.
         table: A CSV with patient_id and the column, one or more lines a patient.
         unclear: Where patients go of whom no site is known or who were at sites of two splits; None: they are refused.
+        deidentifier: The one by which the store was made: the table has original ids.
 
     Raises:
-        SettingsError: There is no such column or site, a site is in two splits or in none, or patients are unclear and
-            nothing was said about that.
+        SettingsError: There is no such column or site, a site is in two splits or in none, patients are unclear and
+            nothing was said about that, or the store was not made with this secret.
         StoreError: The table cannot be read.
     """
     if column is None:
         raise SettingsError("split: --by site needs --column NAME")
-    of_patient = _sites_of_store(store, column) if table is None else _sites_of_table(table, column)
+    if table is None:
+        of_patient = _sites_of_store(store, column)
+    else:
+        of_patient = read_sites(store, table, column=column, deidentifier=deidentifier)
     here = {patient for (patient,) in _columns(store, "patient_id")}
     there = sorted({site for patient in here for site in of_patient.get(patient, ())})
     split_of = _place_sites(sites, there=there, column=column)
@@ -161,29 +167,34 @@ def split_by_site(
 
     settings = {"column": column, "sites": {split: list(names) for split, names in sites.items()}}
     if table is not None:
-        settings["table"] = table.name
+        settings["table"] = tell_name(store, table)
     return _divide(store, place, by="site", why=why, unclear=unclear, settings=settings)
 
 
-def split_as_table(store: Store, table: Path, *, unclear: str | None = None) -> SplitSummary:
+def split_as_table(
+    store: Store, table: Path, *, unclear: str | None = None, deidentifier: Deidentifier | None = None
+) -> SplitSummary:
     """Take the splits of a CSV (patient_id, split).
 
     Args:
         store: Its `splits.csv` is replaced.
         table: It may name more patients than the store has.
         unclear: Where patients go whom it does not name; None: they are refused.
+        deidentifier: The one by which the store was made: the table has original ids.
 
     Raises:
         StoreError: The table cannot be read, or patients are in two splits.
-        SettingsError: It does not name all patients and nothing was said about that.
+        SettingsError: It does not name all patients and nothing was said about that, or the store was not made with
+            this secret.
     """
-    named = read_named_splits(table)
+    named = read_table(store, table, deidentifier=deidentifier)
 
     def place(patient: str) -> tuple[str, ...] | None:
         return (named[patient],) if patient in named else None
 
-    settings = {"table": table.name}
-    return _divide(store, place, by="table", why=f"{table} does not name them", unclear=unclear, settings=settings)
+    settings = {"table": tell_name(store, table)}
+    why = f"{table if settings['table'] else 'the table'} does not name them"
+    return _divide(store, place, by="table", why=why, unclear=unclear, settings=settings)
 
 
 def describe_rule(store: Path) -> str:
@@ -279,6 +290,21 @@ def _parse_bound(name: str, text: str) -> datetime:
     return at
 
 
+def _find_times(
+    store: Store, *, choose: Callable[[datetime, datetime], datetime], deidentifier: Deidentifier | None
+) -> dict[str, datetime]:
+    """When each patient came, by the ECG that counts; the true time, also of a store that is de-identified."""
+    if deidentifier is not None or KEY in store.manifest.provenance:
+        check_secret(store.manifest.provenance, deidentifier, where=str(store.path))
+    found: dict[str, datetime] = {}
+    for patient, ecg_id, text in _columns(store, "patient_id", "ecg_id", "acquired_at"):
+        if text is not None:
+            at = _parse_time(store, ecg_id, text)
+            at += timedelta(days=0 if deidentifier is None else deidentifier.days(patient))
+            found[patient] = choose(found.get(patient, at), at)
+    return found
+
+
 def _parse_time(store: Store, ecg_id: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
@@ -299,22 +325,6 @@ def _sites_of_store(store: Store, column: str) -> dict[str, set[str]]:
     for patient, value in _columns(store, "patient_id", column):
         if value is not None:
             sites.setdefault(patient, set()).add(value.split("/")[0] if column == "source" else str(value))
-    return sites
-
-
-def _sites_of_table(path: Path, column: str) -> dict[str, set[str]]:
-    sites: dict[str, set[str]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restval="")
-            for name in ("patient_id", column):
-                if name not in (table.fieldnames or ()):
-                    raise SettingsError(f"{path}: has no column {name!r}{suggest(name, table.fieldnames or ())}")
-            for row in table:
-                if row["patient_id"].strip() and row[column].strip():
-                    sites.setdefault(row["patient_id"].strip(), set()).add(row[column].strip())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(f"{path}: not a readable CSV ({error})") from error
     return sites
 
 

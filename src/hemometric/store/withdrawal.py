@@ -181,15 +181,19 @@ def _find(store: Store, patients: Sequence[str], deidentifier: Deidentifier | No
     unknown = sorted(patient for id_, patient in stored.items() if id_ not in there)
     if not unknown:
         return set(stored)
+    if KEY in store.manifest.provenance:  # an id that was given may be an original one, and a message ends up in a log
+        places = [place for place, patient in enumerate(patients, start=1) if patient.strip() in unknown]
+        shown = ", ".join(map(str, places[:_SHOWN])) + (", ..." if places[_SHOWN:] else "")
+        raise SettingsError(
+            f"{store.path}: {len(unknown):,} of {len(wanted):,} patients are not in the store (number {shown} of those "
+            "given); nobody was withdrawn: leave them out, or correct them (the store is de-identified: give original "
+            "ids and --deidentify SECRET_FILE, or ids as they stand in it)"
+        )
     shown = ", ".join(map(repr, unknown[:_SHOWN])) + (
         f" and {len(unknown) - _SHOWN:,} more" if unknown[_SHOWN:] else ""
     )
     hint = "; nobody was withdrawn: leave them out, or correct them"
-    if KEY in store.manifest.provenance:
-        hint += (
-            " (the store is de-identified: give original ids and --deidentify SECRET_FILE, or ids as they stand in it)"
-        )
-    elif near := difflib.get_close_matches(unknown[0], [*there], n=1):
+    if near := difflib.get_close_matches(unknown[0], [*there], n=1):
         hint += f" (did you mean {near[0]!r}?)"
     raise SettingsError(f"{store.path}: {len(unknown):,} patients are not in the store: {shown}{hint}")
 

@@ -43,6 +43,8 @@ def serve(descriptor: int) -> None:
         try:
             function, limits = connection.recv()
             threadpool_limits(1)
+            # A reader that crashes is no surprise here, and a dump would hold the file that it read.
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
             _bound_memory(limits.memory_bytes)
             connection.send(("ready", None))
             while True:
