@@ -28,7 +28,7 @@ def test_a_record_one_sample_short_counts_as_whole():
 
 
 def test_a_short_record_is_refused_with_what_to_do():
-    with pytest.raises(EcgError, match=r"lasts 9\.996 s.*10 s.*padding") as caught:
+    with pytest.raises(EcgError, match=r"lasts 9\.996 s.*10 s.*--pad fills it up") as caught:
         cut_windows(ramp(4998), sampling_rate_hz=500.0)
     assert caught.value.code == "too-short"
 

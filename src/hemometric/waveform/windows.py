@@ -56,7 +56,7 @@ def cut_windows(
     if n_samples < n_window - 1 and not pad:
         raise EcgError(
             f"the record lasts {n_samples / sampling_rate_hz:.3f} s, a window needs {duration_s:g} s: "
-            "ask for shorter windows or for padding",
+            "--pad fills it up",
             code="too-short",
         )
     padded = np.pad(waveform, ((0, 0), (0, n_window - n_samples)), mode="edge")
