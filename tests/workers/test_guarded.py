@@ -150,3 +150,13 @@ def test_what_a_silent_worker_writes_is_not_seen(capfd):
     assert capfd.readouterr().err == ""
     run([warn])
     assert "Jane Roe" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_an_errand_may_take_longer_where_its_size_says_so(n_workers):
+    # 12 / 2 = 6 s are allowed for the nap of 2 s, and 12 / 60 s, which is less than everybody may take, for the other.
+    limits = Limits(seconds=1.0, memory_bytes=2**28, more_seconds=partial(operator.truediv, 12.0))
+    slow, hanging = map_guarded(time.sleep, [2.0, 60.0], n_workers=n_workers, limits=limits)
+    assert slow is None
+    assert isinstance(hanging, Lost)
+    assert hanging.detail == "not done within 1 s, tried twice"

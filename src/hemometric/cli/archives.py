@@ -86,7 +86,8 @@ def ingest(
         bool, typer.Option("--pad", help="Pad records that are shorter than 10 s instead of refusing.")
     ] = False,
     seconds_per_file: Annotated[
-        float, typer.Option(min=0.1, max=86_400, help="A file that takes longer is rejected by name.")
+        float,
+        typer.Option(min=0.1, max=86_400, help="An ECG that takes longer is rejected; a large one may take 2 s a MB."),
     ] = 60.0,
     catheter_unit: Annotated[
         list[str] | None,

@@ -29,7 +29,8 @@ def append(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
     pad: Annotated[bool | None, typer.Option("--pad/--no-pad", help="Pad short records; by default as before.")] = None,
     seconds_per_file: Annotated[
-        float, typer.Option(min=0.1, max=86_400, help="A file that takes longer is rejected by name.")
+        float,
+        typer.Option(min=0.1, max=86_400, help="An ECG that takes longer is rejected; a large one may take 2 s a MB."),
     ] = 60.0,
     catheter_unit: Annotated[
         list[str] | None,

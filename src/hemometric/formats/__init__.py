@@ -8,6 +8,7 @@ from hemometric.formats.apart import list_parts_apart, read_ecg_apart
 from hemometric.formats.find import find_format, find_records
 from hemometric.formats.known import FORMATS, find_suffix
 from hemometric.formats.read import list_parts, read_ecg
+from hemometric.formats.sizes import seconds_to_list, seconds_to_read
 
 __all__ = [
     "FORMATS",
@@ -18,4 +19,6 @@ __all__ = [
     "list_parts_apart",
     "read_ecg",
     "read_ecg_apart",
+    "seconds_to_list",
+    "seconds_to_read",
 ]

@@ -24,15 +24,13 @@ from hemometric.deidentification import KEY, Deidentifier
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError, SettingsError
 from hemometric.formats import FORMATS, find_format, find_records, find_suffix, list_parts
+from hemometric.ingest.limits import limits_to_list
 from hemometric.ingest.settings import IngestSettings
 from hemometric.progress import say
 from hemometric.store import Reject, StoreSettings
-from hemometric.workers import Limits, Lost, map_guarded
+from hemometric.workers import Lost, map_guarded
 
 Value = TypeVar("Value")
-
-MOST_MEMORY_BYTES = 2**32
-"""Reading a record may take so much memory."""
 
 _DECIDING_PACKAGES = ("hemometric", "h5py", "numpy", "pyarrow", "pydicom", "wfdb")
 
@@ -48,6 +46,7 @@ class Record:
             part. Unless the store is de-identified, `source` is the same.
         part: Which ECG of the file, where it may hold several.
         reject: Why it is not to be read at all, where that is known before.
+        n_parts: ECGs in the file.
         mend: What its archive does to it after reading (`Dataset.mend`), or None.
     """
 
@@ -56,6 +55,7 @@ class Record:
     original: str
     part: str | None = None
     reject: Reject | None = None
+    n_parts: int = 1
     mend: Callable[[Path, Ecg], Ecg] | None = None
 
 
@@ -152,11 +152,6 @@ def merge_facts(known: Sequence[Facts]) -> Facts:
 
 def _first(values: Iterable[Value | None]) -> Value | None:
     return next((value for value in values if value is not None), None)
-
-
-def limits_of(settings: IngestSettings) -> Limits:
-    """What reading a record may take."""
-    return Limits(seconds=settings.seconds_per_file, memory_bytes=MOST_MEMORY_BYTES)
 
 
 def find_archive(
@@ -278,7 +273,7 @@ def _list_all(files: Sequence[Path], settings: IngestSettings) -> Generator[tupl
     several = [file for file in files if _may_hold_several(file)]
     n_workers = min(settings.n_processes, len(several))
     silent = settings.deidentify is not None
-    results = map_guarded(_list_parts, several, n_workers=n_workers, limits=limits_of(settings), silent=silent)
+    results = map_guarded(_list_parts, several, n_workers=n_workers, limits=limits_to_list(settings), silent=silent)
     waiting = set(several)
     with closing(results):
         for file in files:
@@ -301,7 +296,7 @@ def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> 
     if isinstance(parts, Lost):
         return [Record(file, name, name, reject=Reject(name, parts.code, parts.detail))]
     names = [name if part is None else f"{name}/{_to_text(part)}" for part in parts]
-    return [Record(file, name, name, part) for name, part in zip(names, parts, strict=True)]
+    return [Record(file, name, name, part, n_parts=len(parts)) for name, part in zip(names, parts, strict=True)]
 
 
 def _hide_names(records: Sequence[Record], *, prefix: str, deidentifier: Deidentifier) -> tuple[Record, ...]:

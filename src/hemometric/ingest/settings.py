@@ -24,7 +24,8 @@ class IngestSettings:
         pad: Fill up records that are shorter than `duration_s` instead of refusing them.
         workers: Processes that read; the result does not depend on it. With 0 this very process reads, and a file that
             ends or hangs its reader ends or hangs the run.
-        seconds_per_file: A record that takes longer is rejected.
+        seconds_per_file: A record that takes longer is rejected; one of more than 30 MB may take 2 s a MB. An ECG in a
+            file of several is a record.
         resume: Go on with a store that was interrupted.
         catheter_units: Such as "cmH2O=mmHg": catheter values that an archive writes in cmH2O are in truth in mmHg.
         deidentify: A file with a secret: ids, names and dates are replaced (`hemometric.deidentification`).

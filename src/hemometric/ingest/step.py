@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from hemometric.deidentification import Deidentifier, check_secret, read_secret
 from hemometric.errors import SettingsError, StoreError
-from hemometric.ingest.archive import Archive, find_archive, limits_of, to_store_settings
+from hemometric.ingest.archive import Archive, find_archive, to_store_settings
 from hemometric.ingest.discretion import discreet
 from hemometric.ingest.labels import collect_labels
+from hemometric.ingest.limits import limits_of
 from hemometric.ingest.records import Cut, Reading, read_records
 from hemometric.ingest.settings import IngestSettings
 from hemometric.ingest.summary import IngestSummary, summarise

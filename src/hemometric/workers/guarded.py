@@ -98,6 +98,7 @@ class _Worker:
                 start_new_session=True,  # Ctrl-C is for the parent
             )
         self.errands: deque[int] = deque()
+        self._allowed = limits.seconds
         self._limits = limits
         self._ready = False
         self._since = time.monotonic()
@@ -108,7 +109,13 @@ class _Worker:
         """When it has taken too long; never while it rests."""
         if not self._ready:
             return self._since + _SECONDS_TO_START
-        return self._since + self._limits.seconds if self.errands else float("inf")
+        return self._since + self._allowed if self.errands else float("inf")
+
+    def is_late(self, errand: object) -> bool:
+        """Whether it has taken too long over an errand; how long that may take is asked only where it takes long."""
+        if self._ready:
+            self._allowed = self._limits.allow(errand)
+        return self.deadline <= time.monotonic()
 
     def give(self, number: int, errand: object) -> None:
         if not self.errands and self._ready:
@@ -123,6 +130,7 @@ class _Worker:
         except (EOFError, OSError):
             return None
         self._since = time.monotonic()
+        self._allowed = self._limits.seconds
         self._ready = True
         return kind, content
 
@@ -225,7 +233,7 @@ class _Crew(Generic[Errand, Result]):
         for worker in busy:
             if worker.connection in speaking:
                 self._hear(worker)
-            elif worker.deadline <= time.monotonic():
+            elif worker.deadline <= time.monotonic() and worker.is_late(self._errands[worker.errands[0]]):
                 self._lose(worker)
 
     def _hear(self, worker: _Worker) -> None:
@@ -253,13 +261,17 @@ class _Crew(Generic[Errand, Result]):
         return _Worker(self._function, self._limits, silent=self._silent)
 
     def _try_alone(self, number: int) -> tuple[Kind, Any]:
-        worker = self._start()
+        worker, errand = self._start(), self._errands[number]
         try:
-            worker.give(number, self._errands[number])
+            worker.give(number, errand)
             while True:
                 if not worker.connection.poll(max(worker.deadline - time.monotonic(), 0.0)):
+                    if not worker.is_late(errand):
+                        continue
                     worker.end()
-                    return "done", Lost("timed-out", f"not done within {self._limits.seconds:g} s, tried twice")
+                    return "done", Lost(
+                        "timed-out", f"not done within {round(self._limits.allow(errand), 1):g} s, tried twice"
+                    )
                 heard = worker.hear()
                 if heard is None:
                     ended = _name_status(worker.end())

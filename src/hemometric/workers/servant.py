@@ -26,10 +26,17 @@ class Limits:
     Attributes:
         seconds: By the clock on the wall.
         memory_bytes: Beyond what the process has when it begins.
+        more_seconds: From an errand to the time that it may take where that is longer, as of a large file; None where
+            none may. It can be pickled, is quick and never fails.
     """
 
     seconds: float
     memory_bytes: int
+    more_seconds: Callable[[Any], float] | None = None
+
+    def allow(self, errand: object) -> float:
+        """The seconds that an errand may take."""
+        return self.seconds if self.more_seconds is None else max(self.seconds, self.more_seconds(errand))
 
 
 def serve(descriptor: int) -> None:
@@ -55,7 +62,7 @@ def serve(descriptor: int) -> None:
 
 def _do(function: Callable[[Any], Any], errand: object, limits: Limits, nowhere: IO[str]) -> tuple[Kind, Any]:
     # This clock needs no lock of the interpreter, which a hanging C function may hold for ever.
-    faulthandler.dump_traceback_later(_PATIENCE * limits.seconds, exit=True, file=nowhere)
+    faulthandler.dump_traceback_later(_PATIENCE * limits.allow(errand), exit=True, file=nowhere)
     try:
         return "done", function(errand)
     except MemoryError:
