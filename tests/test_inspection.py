@@ -7,7 +7,7 @@ import pytest
 from hemometric.__main__ import main
 from hemometric.ecg import Ecg
 from hemometric.errors import ReadError, SettingsError
-from hemometric.inspection import as_text, describe_ecg, inspect_path
+from hemometric.inspection import as_text, describe_ecg, describe_times, inspect_path
 
 
 def test_what_is_unknown_of_an_ecg_is_said_so():
@@ -89,6 +89,11 @@ def test_exact_copies_and_splits_that_tear_them_are_named(write_labelled_store, 
     assert "0000-0 (patient p0000) = 0009-0 (patient p0009)" in text
     assert "NOT USABLE" in text
     assert "'p0000' (train), 'p0009' (test)" in text
+
+
+def test_the_days_of_the_ecgs_are_told_and_of_how_many_none_is_known():
+    assert describe_times(["2021-05-15T10:00:00", None, "1984-11-09"]) == "1984-11-09 to 2021-05-15, unknown for 1 ECGs"
+    assert describe_times([None]) == "unknown, so that no catheter value can be linked"
 
 
 def test_the_counts_of_a_store_are_saved_where_that_is_asked_for(write_labelled_store, tmp_path, capsys):

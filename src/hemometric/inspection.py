@@ -117,6 +117,7 @@ def describe_store(store: Store) -> Rows:
         ("original rates", ", ".join(f"{rate:g} Hz: {count:,}" for rate, count in sorted(rates.items()))),
         ("sex", ", ".join(f"{sex or 'unknown'}: {n:,}" for sex, n in Counter(table["sex"].to_pylist()).most_common())),
         ("age, years", _quartiles(age)),
+        ("acquired", describe_times(table["acquired_at"].to_pylist())),
     ]
     return [*rows, ("splits, ECGs", _describe_splits(store)), *_double_rows(store), *_label_rows(store)]
 
@@ -145,6 +146,14 @@ def _quartiles(values: np.ndarray) -> str:
         return "unknown"
     low, middle, high = np.percentile(finite, [25, 50, 75])
     return f"median {middle:.0f} [{low:.0f}, {high:.0f}], unknown for {len(values) - len(finite):,} ECGs"
+
+
+def describe_times(times: Sequence[str | None]) -> str:
+    """Between which days ECGs were acquired (ISO 8601), and of how many no day is known."""
+    days = sorted(time[:10] for time in times if time)
+    if not days:
+        return "unknown, so that no catheter value can be linked"
+    return f"{days[0]} to {days[-1]}, unknown for {len(times) - len(days):,} ECGs"
 
 
 def _label_rows(store: Store) -> Rows:

@@ -52,7 +52,7 @@ def test_a_source_that_is_not_there_is_refused(tmp_path):
 def test_a_folder_without_ecgs_is_refused_by_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("no ECG")
     with pytest.raises(
-        ReadError, match=r"holds no ECG; looked .*\.dcm, .*\.hea and DICOM files without a suffix"
+        ReadError, match=r"holds no ECG; looked .*\.dcm, .*\.bdf, \.xml, \.hea and DICOM files without a suffix"
     ) as caught:
         find_records(tmp_path)
     assert caught.value.code == "empty"

@@ -75,8 +75,24 @@ def test_when_nothing_can_be_linked_nothing_is_written_and_the_losses_are_named(
     with pytest.raises(LabelError, match=r"no ECG can be linked\. .*not in the store 1") as caught:
         link(store, labels_csv=csv_of("P1,2020-05-15,mpcwp,12,mmHg"))
     assert "\n" not in str(caught.value)
+    assert "ECGs: in the store 5, of a patient with a catheter value 0, of these, with a known time 0" in str(
+        caught.value
+    )
     assert store.labels() is None
     assert store.links() is None
+
+
+@pytest.mark.parametrize(("table", "known"), [("7", "007"), ("007.0", "7"), ("ptb-xl:7", "7"), ("p7", "P7")])
+def test_an_id_that_another_program_may_have_changed_is_shown_beside_the_one_that_is_meant(
+    make_store, csv_of, table, known
+):
+    store = make_store([(known, "2020-05-15T10:00:00"), ("8", "2020-05-15T10:00:00")])
+    said = link(store, labels_csv=csv_of(f"{table},2020-05-15,mpcwp,12,mmHg", "8,2020-05-15,mpcwp,12,mmHg")).text()
+    assert f"is {table!r} of the table {known!r} of the store?" in said
+    assert (
+        "letter by letter"
+        not in link(store, labels_csv=csv_of("8,2020-05-15,mpcwp,12,mmHg", "9,2020-05-15,co,4,L/min")).text()
+    )
 
 
 def test_a_store_without_labels_says_how_to_give_some(make_store):

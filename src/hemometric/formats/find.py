@@ -40,7 +40,7 @@ def find_records(source: Path) -> list[Path]:
         segments = _find_segments(Path(folder), visible)
         found += [Path(folder, name) for name in visible if name not in segments and _is_record(folder, name)]
     if not found:
-        looked_for = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
+        looked_for = ", ".join(dict.fromkeys(suffix for known in FORMATS.values() for suffix in known.suffixes))
         reason = f"holds no ECG; looked in it and its subfolders for {looked_for} and DICOM files without a suffix"
         raise ReadError(source, reason, code="empty")
     return sorted(found)

@@ -74,6 +74,7 @@ class LinkSummary:
         n_repeated_differing: Those of them that are another number.
         n_order_unknown: ECGs without a value since dates do not tell which came first.
         strangers: Some patients of the table who have no ECG in the store.
+        alike: One of all such patients, and one of the store whose id differs in leading zeros, a prefix or ".0" alone.
     """
 
     window_hours: float
@@ -86,6 +87,7 @@ class LinkSummary:
     n_repeated_differing: int
     n_order_unknown: int
     strangers: tuple[str, ...] = ()
+    alike: tuple[str, str] | None = None
 
     @property
     def n_labels_read(self) -> int:
@@ -110,6 +112,10 @@ class LinkSummary:
             f"catheter values: {self.n_labels_read:,} read, {self.n_labels_linked:,} linked within "
             f"{self._where()}; left out: patient not in the store {self.n_labels_unknown_patient:,}{strangers}{dropped}"
         )
+
+    def ecg_sentence(self) -> str:
+        """How many ECGs were left after each step, in one line."""
+        return "ECGs: " + ", ".join(f"{step.title} {step.n_ecgs:,}" for step in self.steps)
 
     def text(self) -> str:
         """The account in lines, for people."""
@@ -158,6 +164,11 @@ class LinkSummary:
     def remarks(self) -> list[str]:
         """What else should be known, a sentence each."""
         remarks = []
+        if self.alike:
+            remarks.append(
+                "ids are compared letter by letter: is {!r} of the table {!r} of the store? (as Excel drops leading "
+                "zeros)".format(*self.alike)
+            )
         if self.n_repeated:
             remarks.append(
                 f"{self.n_repeated:,} values repeat patient, target and time of a later row, "

@@ -82,7 +82,7 @@ def link(  # noqa: PLR0913  (one argument for each option of the command)
     earlier = _read_earlier(store, labels) if table is None else {}
     summary = _sum_up(store, labels, found, table=table, earlier=earlier, how=(window_hours, side))
     if not found.links.num_rows:
-        hints = ". ".join([summary.sentence(), *summary.remarks()])
+        hints = ". ".join([summary.sentence(), summary.ecg_sentence(), *summary.remarks()])
         raise LabelError(f"{store.path}: no ECG can be linked. {hints}")
     source = earlier.get("table", {})
     pieces = {"links.parquet": encode_table(found.links)}
@@ -210,7 +210,20 @@ def _sum_up(
         n_repeated_differing=n_differing,
         n_order_unknown=found.n_order_unknown,
         strangers=tuple(pc.unique(strangers["patient_id"]).to_pylist()[:_STRANGERS_SHOWN]),
+        alike=_find_alike(
+            pc.unique(strangers["patient_id"]).to_pylist(), pc.unique(store.ecgs["patient_id"]).to_pylist()
+        ),
     )
+
+
+def _find_alike(strangers: Sequence[str], patients: Sequence[str]) -> tuple[str, str] | None:
+    """A stranger and the patient of the store who is perhaps meant, or None."""
+
+    def bare(patient: str) -> str:
+        return patient.rpartition(":")[2].strip().removesuffix(".0").lstrip("0").casefold()
+
+    known = {bare(patient): patient for patient in patients}
+    return next(((one, known[bare(one)]) for one in strangers if bare(one) and bare(one) in known), None)
 
 
 def _values(title: str, labels: pa.Table) -> ValueStep:
