@@ -127,6 +127,16 @@ def test_facts_stand_in_arrays_of_the_same_npz(write, microvolts):
     assert np.array_equal(ecgs[1].waveform, (microvolts[1] / 1000).astype(np.float32))
 
 
+@pytest.mark.parametrize("number", [0xD800, 0x110000, 2**32 - 1])
+def test_facts_with_a_number_that_is_no_character_are_refused(write, microvolts, number):
+    ids = np.array(["a", "b", "c"])
+    ids.view(np.uint32)[1] = number
+    sidecar = write({"waveforms": microvolts, "ids": ids}, "x.npz", array="waveforms", ids="ids")
+    with pytest.raises(ReadError, match="array 'ids' holds text that is damaged") as caught:
+        read_ecg(sidecar, part="a")
+    assert caught.value.code == "corrupt"
+
+
 def test_a_compressed_npz_is_unpacked_within_bounds(write, microvolts, tmp_path):
     sidecar = write(microvolts, "x.npz")
     np.savez_compressed(tmp_path / "x.npz", ecgs=microvolts)
@@ -274,6 +284,10 @@ def test_a_sidecar_that_does_not_fit_is_refused_in_one_line(write, microvolts, k
         ('{"file": "x.npy"', "the sidecar is not JSON in UTF-8"),
         ('{"file": ' + "[" * 100_000, "the sidecar is not JSON in UTF-8"),
         ('{"file": ["x.npy"]}', "file: Input should be a valid string"),
+        (
+            json.dumps({"file": "x.npy", "sampling_rate_hz": 250, "unit": "uV", "ids": ["a", "\ud800", "c"]}),
+            "the sidecar is not JSON in UTF-8",
+        ),
     ],
 )
 def test_a_sidecar_that_is_no_json_is_refused(tmp_path, microvolts, content, message):

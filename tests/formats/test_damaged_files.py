@@ -3,7 +3,9 @@
 The mutants are read in a child process, which this file is as well (see `mutants`).
 """
 
+import io
 import json
+import zipfile
 
 import h5py
 import numpy as np
@@ -13,6 +15,45 @@ from mutants import N_WHOLE, read_apart, read_mutants, read_or_refuse
 
 LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 KINDS = ("code15", "patient", "blocks", "npy", "npz", "packed", "csv", "sidecar")
+VALUES = [
+    None,
+    True,
+    0,
+    -1,
+    1,
+    2,
+    12,
+    1e308,
+    1e-300,
+    2**63,
+    float("nan"),
+    float("inf"),
+    250,
+    "",
+    "x",
+    "mV",
+    "uV",
+    "mmHg",
+]
+VALUES += [
+    "I",
+    "V1",
+    "aVR",
+    "ms",
+    "s",
+    "lead",
+    "sample",
+    "ecg",
+    "t",
+    "ids",
+    "ecgs",
+    [],
+    [1],
+    ["I"] * 12,
+    {},
+    "\u00e4",
+    "\ud800",
+]
 
 
 def write_code15(path):
@@ -111,12 +152,76 @@ def damage(content, rng):
     return bytes(mutant[: int(rng.integers(len(mutant)))] if rng.random() < 0.05 else mutant)
 
 
+def pick(rng, values):
+    return values[int(rng.integers(len(values)))]
+
+
+def damage_sidecar(content, rng):
+    """Exchange, leave out or add values of the object, or of a list in it, so that it stays JSON."""
+    described = json.loads(content)
+    for _ in range(int(rng.integers(1, 3))):
+        holder, key = described, pick(rng, [*described])
+        if isinstance(described[key], list) and described[key] and rng.random() < 0.6:
+            holder, key = described[key], int(rng.integers(len(described[key])))
+        others = list(holder.values()) if isinstance(holder, dict) else holder
+        how = rng.choice(["value", "other", "out", "add"], p=[0.5, 0.25, 0.15, 0.1])
+        if how == "value":
+            holder[key] = pick(rng, VALUES)
+        elif how == "other":
+            holder[key] = pick(rng, others)
+        elif how == "add" and isinstance(holder, list):
+            holder.insert(key, pick(rng, VALUES))
+        elif how == "add":
+            holder[pick(rng, ["patient_id", "gain", "x", "sexes", "age_years", "time_column"])] = pick(rng, VALUES)
+        elif len(described) > 1:
+            del holder[key]
+    return json.dumps(described).encode("utf-8", "surrogatepass")
+
+
+def damage_table(content, rng):
+    """Exchange cells, or leave out, double and move lines, so that it stays a table."""
+    lines = content.decode().splitlines()
+    for _ in range(int(rng.integers(1, 3))):
+        at, other = int(rng.integers(len(lines))) if rng.random() < 0.7 else 0, int(rng.integers(len(lines)))
+        how = rng.choice(["cell", "swap", "out", "double", "move"], p=[0.5, 0.2, 0.1, 0.1, 0.1])
+        cells = lines[at].split(",")
+        if how in ("cell", "swap"):
+            new = str(pick(rng, VALUES)) if how == "cell" else pick(rng, lines[other].split(","))
+            cells[int(rng.integers(len(cells)))] = new
+            lines[at] = ",".join(cells)
+        elif how == "out" and len(lines) > 1:
+            del lines[at]
+        elif how == "double":
+            lines.insert(other, lines[at])
+        else:
+            lines[at], lines[other] = lines[other], lines[at]
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def damage_packed(content, rng):
+    """Damage what is packed in an archive, below its checksums."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = pick(rng, [*members])
+    members[name] = damage(members[name], rng)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return packed.getvalue()
+
+
+WITHIN = {"sidecar": damage_sidecar, "csv": damage_table, "packed": damage_packed, "npz": damage_packed}
+
+
 def write_mutant(folder, kind, number):
     whole = write_whole(folder, kind)
     if number is not None:
+        rng = np.random.default_rng([number, *kind.encode()])
+        change = WITHIN[kind] if kind in WITHIN and rng.random() < 0.75 else damage
         content = whole.read_bytes()
         whole.unlink()
-        whole.write_bytes(damage(content, np.random.default_rng([number, *kind.encode()])))
+        whole.write_bytes(change(content, rng))
     return whole
 
 

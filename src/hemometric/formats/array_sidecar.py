@@ -95,7 +95,11 @@ def read_sidecar(path: Path) -> Sidecar:
             reason = f"is longer than {_MOST_BYTES // 2**20} MiB; put ids and facts into a table (key `table`)"
             raise ReadError(path, reason, code="sidecar")
         values = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once_each)
-        return Sidecar.model_validate(values)
+        sidecar = Sidecar.model_validate(values)
+        # JSON may hold halves of characters ("\\ud800"), with which no id or name could be written into a table;
+        # names of files may have them, since Python so reads names that are not UTF-8.
+        json.dumps({key: values[key] for key in values.keys() - {"file", "table"}}, ensure_ascii=False).encode()
+        return sidecar
     except ValidationError as error:
         reason = f"as the sidecar of an array: {'; '.join(_explain(error))}; see {DOCS}"
         raise ReadError(path, reason, code="sidecar") from error
