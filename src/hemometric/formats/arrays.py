@@ -208,62 +208,16 @@ def _describe(path: Path, sidecar: Sidecar, values: NDArray[Any], *, packed: Pat
             raise ReadError(path, f"array {name!r} is {facts.shape}, expected one value an ECG", code="sidecar")
         return _to_list(path, name, facts)
 
-    roster = read_roster(path, sidecar, n_ecgs=1, read_array=None)
-    return _Array(sidecar, samples, ("sample", "lead"), channels, roster)
-
-
-def _choose_array(path: Path, sidecar: Sidecar, arrays: Sequence[str]) -> str:
-    """Return which array of an NPZ holds the samples: the one that is named, else the only one."""
-    if sidecar.array is not None:
-        return sidecar.array
-    if len(arrays) != 1:
-        reason = (
-            f"{sidecar.file} holds {len(arrays)} arrays ({', '.join(map(ascii, arrays[:10]))}); name that of the "
-            "samples (array)"
-        )
-        raise ReadError(path, reason, code="sidecar")
-    return arrays[0]
-
-
-def _describe(path: Path, sidecar: Sidecar, values: NDArray[Any], *, packed: Path | None) -> _Array:
-    """Check an array against its sidecar."""
-    missing = [key for key in ("leads", "axes") if getattr(sidecar, key) is None]
-    if missing or sidecar.leads is None or sidecar.axes is None:
-        raise ReadError(path, f"{', '.join(missing)} missing: an array does not say it", code="sidecar")
-    if values.dtype.kind not in "iuf":
-        raise ReadError(path, f"{sidecar.file} holds {values.dtype}, expected numbers", code="unsupported-format")
-    if values.ndim != len(sidecar.axes):
-        reason = f"axes names {len(sidecar.axes)} axes, {sidecar.file} has the shape {values.shape}"
-        raise ReadError(path, reason, code="sidecar")
-    n_leads = values.shape[sidecar.axes.index("lead")]
-    if n_leads != len(sidecar.leads):
-        reason = f"leads names {len(sidecar.leads)}, {sidecar.file} of shape {values.shape} holds {n_leads} by its axes"
-        raise ReadError(path, reason, code="sidecar")
-    n_ecgs = values.shape[sidecar.axes.index("ecg")] if "ecg" in sidecar.axes else 1
-
-    def read_facts(name: str) -> Sequence[object]:
-        facts = open_npz(packed or path, name)
-        if facts.ndim != 1 or facts.nbytes > _MOST_FACT_BYTES:
-            raise ReadError(path, f"array {name!r} is {facts.shape}, expected one value an ECG", code="sidecar")
-        if facts.dtype.kind != "U":
-            return facts.tolist()
-        try:
-            texts = [str(value) for value in facts]
-            "".join(texts).encode()
-        except (SystemError, ValueError) as error:  # of NumPy where a number is no character, or it is half of one
-            raise ReadError(path, f"array {name!r} holds text that is damaged", code="corrupt") from error
-        return texts
-
     roster = read_roster(path, sidecar, n_ecgs=n_ecgs, read_array=None if packed is None else read_facts)
     return _Array(sidecar, values, sidecar.axes, sidecar.leads, roster)
 
 
-def _to_list(path: Path, name: str, facts: NDArray[Any]) -> Sequence[object]:
+def _to_list(path: Path, name: str, facts: NDArray[Any]) -> list[object]:
     if facts.dtype.kind != "U":
         return list(facts.tolist())
     try:
-        texts = [str(value) for value in facts]
-        "".join(texts).encode()
+        texts: list[object] = [str(value) for value in facts]
+        "".join(map(str, texts)).encode()
     except (SystemError, ValueError) as error:  # of NumPy where a number is no character, or it is half of one
         raise ReadError(path, f"array {name!r} holds text that is damaged", code="corrupt") from error
     return texts
