@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hemometric.ingest import ingest
+from hemometric.ingest.records import find_begin
 from hemometric.labels import link
 from hemometric.store import Store
 
@@ -66,7 +67,44 @@ def test_link_joins_every_window_to_the_values_of_its_catheterisation(tmp_path, 
     link(Store.open(tmp_path / "store"), window_hours=2)
     links = Store.open(tmp_path / "store").links().to_pylist()
     assert len(links) == 6 * 3
-    assert {round(row["gap_hours"] * 3600) for row in links if row["target"] == "mpcwp"} == {-20}
+    assert {round(row["gap_hours"] * 3600) for row in links if row["target"] == "mpcwp"} == {-20, -10, 0}
+
+
+def test_each_window_has_its_own_time_and_a_day_without_a_time_stays_a_day(tmp_path, archive):
+    (archive / "processed_data" / "TRM109-RHC1.json").write_text(json.dumps(SAID | {"MacStTime": ""}))
+    header = archive / "processed_data" / "TRM109-RHC1.hea"
+    first, *others = header.read_text().splitlines()
+    header.write_text("\n".join([f"{first} 00:00:00 31/12/9999", *others]) + "\n")
+    ingest([archive], out=tmp_path / "store")
+    times = Store.open(tmp_path / "store").ecgs["acquired_at"].to_pylist()
+    assert times[:3] == ["2020-05-15T09:30:00", "2020-05-15T09:30:10", "2020-05-15T09:30:20"]
+    assert times[3:] == ["9999-12-31T00:00:00", "9999-12-31T00:00:10", "9999-12-31T00:00:20"]
+    assert find_begin("9999-12-31T23:59:59", seconds=10) == "9999-12-31T23:59:59"
+    assert find_begin("2020-05-15", seconds=10) == "2020-05-15"
+    assert find_begin("no time: T", seconds=10) == "no time: T"
+    assert find_begin(None, seconds=10) is None
+
+
+def test_windows_after_a_vasodilator_are_joined_to_the_values_under_it(tmp_path, archive):
+    tables = archive / "meta_information"
+    tables.mkdir()
+    (tables / "RHC_values.csv").write_text(
+        "Study ID,RHC Phase,PCWM,PAM\nTRM107.RHC1,Baseline,17,\nTRM107.RHC1,Nitroprusside,8,\n"
+    )
+    (tables / "PAM_PCWP_timestamp_in_TBME.json").write_text(
+        json.dumps({"TRM107-RHC1": {"PCW_VI": {"datetime": "09:30:22"}}})
+    )
+    said = SAID | {"ChamEvents_in_s": {"PCW": 2}}
+    (archive / "processed_data" / "TRM107-RHC1.json").write_text(json.dumps(said))
+    ingest([archive], out=tmp_path / "store")
+    link(Store.open(tmp_path / "store"), window_hours=1 / 60)
+    links = Store.open(tmp_path / "store").links().to_pylist()
+    wedges = {row["ecg_id"].rpartition("/")[2]: row["value"] for row in links if row["target"] == "mpcwp"}
+    assert {name: value for name, value in wedges.items() if "TRM107" in name} == {
+        "TRM107-RHC1#0": 17.0,
+        "TRM107-RHC1#1": 17.0,
+        "TRM107-RHC1#2": 8.0,
+    }
 
 
 def test_a_json_that_is_damaged_costs_the_values_and_not_the_ecg(tmp_path, archive):

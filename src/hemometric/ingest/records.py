@@ -1,5 +1,6 @@
 """One record from file to stored windows. This runs in the workers and knows neither the store nor other records."""
 
+import datetime
 import errno
 import os
 import tempfile
@@ -141,6 +142,26 @@ def read_record(record: Record, cut: Cut, *, reticent: bool = False) -> Reading:
     if not accepted:
         return _refused(_sum_up(record, ecg, rejects, cut=cut))
     return _accepted(ecg, accepted, rejects, repaired=repaired)
+
+
+def find_begin(acquired_at: str | None, *, seconds: float) -> str | None:
+    """When a window begins, so that an hour of ECG is not taken for one moment.
+
+    Args:
+        acquired_at: Begin of the record, ISO 8601, or None; a day without a time stays that day.
+        seconds: From there to the window.
+
+    Example:
+        >>> find_begin("2020-05-15T09:30:00", seconds=30.0), find_begin("2020-05-15", seconds=30.0)
+        ('2020-05-15T09:30:30', '2020-05-15')
+    """
+    if acquired_at is None or "T" not in acquired_at or seconds < 1:
+        return acquired_at
+    try:
+        begin = datetime.datetime.fromisoformat(acquired_at) + datetime.timedelta(seconds=seconds)
+    except (ValueError, OverflowError):  # what a file says; who uses the time judges it
+        return acquired_at
+    return begin.isoformat(timespec="seconds")
 
 
 def _read(record: Record) -> tuple[Ecg, bool]:

@@ -16,7 +16,7 @@ from hemometric.ingest.archive import Archive, find_archive, to_store_settings
 from hemometric.ingest.discretion import discreet
 from hemometric.ingest.labels import collect_labels
 from hemometric.ingest.limits import limits_of
-from hemometric.ingest.records import Cut, Reading, read_records
+from hemometric.ingest.records import Cut, Reading, find_begin, read_records
 from hemometric.ingest.settings import IngestSettings
 from hemometric.ingest.summary import IngestSummary, summarise
 from hemometric.progress import say, track
@@ -191,7 +191,7 @@ def _describe(work: _Work, number: int, reading: Reading) -> list[dict[str, Any]
             "ecg_id": f"{record.source}#{window}",
             "patient_id": patient_id,
             "patient_id_known": facts.patient_id is not None,
-            "acquired_at": facts.acquired_at,
+            "acquired_at": find_begin(facts.acquired_at, seconds=window * work.settings.duration_s),
             "age_years": facts.age_years,
             "sex": facts.sex,
             "source": f"{record.source}#{window}",
