@@ -73,7 +73,10 @@ DATASETS: MappingProxyType[str, Archive] = MappingProxyType(
         ),
         echonext.NAME: Archive(find_root=echonext.find_root, open_at=echonext.open_at, expected=echonext.EXPECTED),
         muse_directory.NAME: Archive(
-            find_root=muse_directory.find_root, open_at=muse_directory.open_at, expected=muse_directory.EXPECTED
+            find_root=muse_directory.find_root,
+            open_at=muse_directory.open_at,
+            expected=muse_directory.EXPECTED,
+            explain=muse_directory.explain,
         ),
         # Last, since it opens files.
         ml4h_hdf5.NAME: Archive(find_root=ml4h_hdf5.find_root, open_at=ml4h_hdf5.open_at, expected=ml4h_hdf5.EXPECTED),

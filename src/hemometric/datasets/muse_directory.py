@@ -23,6 +23,15 @@ def find_root(source: Path) -> Path | None:
     return found if found.is_dir() else found.parent
 
 
+def explain(source: Path) -> str:
+    """Say which file at `source` keeps it from being a folder of MUSE files, or ""."""
+    if not source.is_dir():
+        return ""
+    files = list(islice(_list_ecgs(source.absolute()), _LOOKED_AT))
+    other = next((file for file in files if not _is_muse(file)), None)
+    return "" if other is None else f"of {len(files):,} files {other.relative_to(source.absolute())} is not"
+
+
 def open_at(root: Path) -> Dataset:
     """Open the folder at `root`.
 
