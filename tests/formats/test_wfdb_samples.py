@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,3 +184,24 @@ def test_files_that_do_not_fit_their_header_are_refused(tmp_path, lines, code, m
     with pytest.raises(ReadError, match=message) as caught:
         decode_signals(header, parsed, range(len(parsed.signals)))
     assert caught.value.code == code
+
+
+def test_what_a_kill_would_leave_aside_does_not_name_the_file(tmp_path, digital, monkeypatch):
+    header, _ = write_with_wfdb(tmp_path, digital, "212")
+    header.write_text(header.read_text().replace("record.dat", "Oosterhuisen.dat"))
+    (tmp_path / "record.dat").rename(tmp_path / "Oosterhuisen.dat")
+    seen = []
+
+    class Looking:
+        def __getattr__(self, name):
+            return getattr(wfdb, name)
+
+        def rdrecord(self, stem, **options):
+            for path in Path(stem).parent.iterdir():
+                seen.append(str(path.readlink()) if path.is_symlink() else path.read_text())
+            return wfdb.rdrecord(stem, **options)
+
+    monkeypatch.setattr(wfdb_samples, "load_wfdb", Looking)
+    decode_signals(header, read_header(header), range(12))
+    assert len(seen) == 2
+    assert "Oosterhuisen" not in " ".join(seen)

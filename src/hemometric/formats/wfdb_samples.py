@@ -180,12 +180,15 @@ def _decode_plain(path: Path, signals: list[Signal], n_frames: int) -> NDArray[n
 def _decode_by_wfdb(path: Path, signals: list[Signal], n_frames: int, rate_hz: float) -> list[NDArray[np.int64]]:
     """Decode a file of any format by `wfdb`, from a header in canonical form that is written aside."""
     wfdb = load_wfdb()
-    with tempfile.TemporaryDirectory(prefix="hemometric-") as aside:
+    file = path.parent / signals[0].file_name
+    with tempfile.TemporaryDirectory(prefix="hemometric-") as aside, file.open("rb") as opened:
         copy = Path(aside) / "signals.dat"
+        # What a kill leaves of the link must not tell the file, whose name may be that of a patient.
+        nameless = Path(f"/proc/self/fd/{opened.fileno()}")
         try:
-            copy.symlink_to((path.parent / signals[0].file_name).absolute())
+            copy.symlink_to(nameless if nameless.exists() else file.absolute())
         except OSError:
-            shutil.copyfile(path.parent / signals[0].file_name, copy)
+            shutil.copyfile(file, copy)
         lines = [f"record {len(signals)} {rate_hz:.12g} {n_frames}"]
         lines += [
             f"{copy.name} {signal.storage}x{signal.per_frame}+{signal.offset} "
