@@ -101,11 +101,12 @@ def write_folds(tmp_path):
     return write
 
 
-def test_the_proposed_splits_are_by_patient(write_folds):
-    root = write_folds(("7.0", 8), ("7.0", 8), ("8.0", 9), ("9", "10"), ("", 10), ("10.0", 1), ("10.0", 2))
+def test_the_splits_by_fold_are_by_patient(write_folds):
+    root = write_folds(("6", 7), ("7.0", 8), ("7.0", 8), ("8.0", 9), ("9", "10"), ("", 10), ("10.0", 1), ("10.0", 2))
     assert read_splits(root) == {
-        "ptb-xl:7": "train",
-        "ptb-xl:8": "validation",
+        "ptb-xl:6": "train",
+        "ptb-xl:7": "validation",
+        "ptb-xl:8": "calibration",
         "ptb-xl:9": "test",
         "ptb-xl:10": "train",
     }
@@ -133,7 +134,7 @@ def test_the_real_folds_tear_no_patient_apart(real_data):
         rows = list(csv.DictReader(stream))
     assert {row["patient_id"].removesuffix(".0") for row in rows} == {name.removeprefix("ptb-xl:") for name in splits}
     for row in rows:
-        expected = {"9": "validation", "10": "test"}.get(row["strat_fold"], "train")
+        expected = {"8": "validation", "9": "calibration", "10": "test"}.get(row["strat_fold"], "train")
         assert splits[f"ptb-xl:{row['patient_id'].removesuffix('.0')}"] == expected
 
 

@@ -17,8 +17,8 @@ EXPECTED = f"{TABLE} in the folder or up to four folders above"
 _COLUMNS = ("patient_id", "age", "sex", "recording_date", "filename_lr", "filename_hr")
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
 _FOLDERS = ("records100", "records500")
-_SPLITS = {**dict.fromkeys(map(str, range(1, 9)), "train"), "9": "validation", "10": "test"}
-"""What the authors propose for each `strat_fold`; 9 and 10 were looked at by a person."""
+_SPLITS = {**dict.fromkeys(map(str, range(1, 8)), "train"), "8": "validation", "9": "calibration", "10": "test"}
+"""By `strat_fold`. The authors propose 9 and 10, which a person looked at, for validation and test, and have no fourth."""
 _CODE_OF_OVER_89 = 300.0
 _YOUNGEST_OVER_89 = 90.0
 
@@ -55,13 +55,13 @@ def advise(source: Path) -> str:
 
 
 def read_splits(root: Path) -> dict[str, str]:
-    """Return the split that the authors propose for each patient: folds 1 to 8 train, 9 validates, 10 tests.
+    """Return the split of each patient by the authors' folds: 1 to 7 train, 8 validates, 9 calibrates, 10 tests.
 
     Args:
         root: The folder of ptbxl_database.csv.
 
     Returns:
-        "ptb-xl:15709" -> "train", "validation" or "test".
+        "ptb-xl:15709" -> "train", "validation", "calibration" or "test".
 
     Raises:
         ReadError: The table cannot be read, lacks `strat_fold`, or has a fold that is none of 1 to 10 or a patient in
