@@ -18,7 +18,7 @@ _COLUMNS = ("patient_id", "age", "sex", "recording_date", "filename_lr", "filena
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
 _FOLDERS = ("records100", "records500")
 _SPLITS = {**dict.fromkeys(map(str, range(1, 8)), "train"), "8": "validation", "9": "calibration", "10": "test"}
-"""By `strat_fold`. The authors propose 9 and 10, which a person looked at, for validation and test, and have no fourth."""
+"""By `strat_fold`. The authors validate on 9 and test on 10, which a person looked at, and have no calibration."""
 _CODE_OF_OVER_89 = 300.0
 _YOUNGEST_OVER_89 = 90.0
 
