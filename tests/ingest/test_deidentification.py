@@ -1,6 +1,7 @@
 """Nothing of the original patient is left, and what stands for it is the same every time."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from hemometric.deidentification import FEWEST_DAYS, MOST_DAYS, Deidentifier, check_secret, read_secret
 from hemometric.errors import HemometricError, LabelError, SettingsError
 from hemometric.ingest import IngestSettings, ingest
-from hemometric.labels import link
+from hemometric.labels import link, parse_layout
 from hemometric.store import Store, verify
+from hemometric.targets import TARGETS
 
 SECRET = b"a secret that is long enough"
 PATIENT, OTHER, DAY = "Wilhelmina-van-der-Berg-1911", "Ferdinand-Oosterhuis-4711", "2019-03-17"
@@ -105,6 +107,25 @@ def test_no_id_name_or_date_is_left_in_any_byte_or_word(tmp_path: Path, archive:
     assert (out / "rejects.csv").read_text().count("\n") == 2
 
 
+def test_the_order_of_files_that_are_called_after_their_days_is_lost(tmp_path: Path, make_archive):
+    """In their old order the largest date so far and the least one to come bound the true day of each to a few days."""
+    made, secret = make_archive(12), tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    with (tmp_path / "patients.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["ecg_id", "patient_id"])
+        table.writerows([f"r{number:03d}", f"p{number:03d}"] for number in range(12))
+    (made / "part0" / "r999.hea").write_text("damaged")
+    settings = IngestSettings(metadata=tmp_path / "patients.csv", deidentify=secret, shard_size=5)
+    ingest([made], out=tmp_path / "store", settings=settings)
+    one = Deidentifier(SECRET)
+    number_of = {one.patient(f"p{number:03d}"): number for number in range(12)}
+    order = [number_of[patient] for patient in Store.open(tmp_path / "store").ecgs["patient_id"].to_pylist()]
+    assert sorted(order) == list(range(12))
+    n_rising = sum(after > before for before, after in itertools.pairwise(order))
+    assert 3 <= n_rising <= 8
+
+
 def test_resuming_needs_the_same_secret(tmp_path: Path, archive: Path):
     out = tmp_path / "store"
     ingest_without_names(archive, out)
@@ -135,6 +156,57 @@ def test_link_maps_the_table_by_the_same_secret_and_leaves_nothing_of_it(tmp_pat
     content = b"\0".join([texts, *(path.read_bytes() for path in out.rglob("*") if path.is_file())])
     for secret in (PATIENT, OTHER, DAY, "Wilhelmina", "Ferdinand"):
         assert secret.encode() not in content, secret
+
+
+def test_free_text_lines_and_the_order_of_a_catheter_table_are_lost(tmp_path: Path, archive: Path):
+    out, table = tmp_path / "store", tmp_path / "cath.csv"
+    ingest_without_names(archive, out)
+    strangers = [f"stranger{number}" for number in range(8)]
+    rows = [f"{one},{DAY},mpcwp,17,mmHg,Dr Vandenbroucke of {DAY}" for one in (*strangers, PATIENT, PATIENT)]
+    rows[-1] = rows[-1].replace(",17,", ",19,")
+    rows += [f",{DAY},{OTHER},17,mmHg,", f"{OTHER},,{PATIENT},17,mmHg,", f"{OTHER},{DAY},mpcwp,900,mmHg,"]
+    table.write_text("\n".join(["patient_id,measured_at,target,value,unit,method", *rows]) + "\n")
+    one = Deidentifier(SECRET)
+    link(Store.open(out), labels_csv=table, deidentifier=one)
+    labels = Store.open(out).labels()
+    assert labels is not None
+    ids = labels["patient_id"].to_pylist()
+    assert ids == sorted(ids)
+    assert [row["value"] for row in labels.to_pylist() if row["patient_id"] == one.patient(PATIENT)] == [17.0, 19.0]
+    assert set(labels["method"].to_pylist()) == {None}
+    with (out / "label_rejects.csv").open(newline="") as file:
+        rejects = list(csv.DictReader(file))
+    assert sorted((one["line"], one["target"], one["reason_code"]) for one in rejects) == [
+        ("0", "", "no-patient"),
+        ("0", "", "no-time"),
+        ("0", "mpcwp", "implausible"),
+    ]
+
+
+def test_the_methods_that_a_wide_table_names_in_its_header_stay(tmp_path: Path, archive: Path):
+    out, table = tmp_path / "store", tmp_path / "cath.csv"
+    ingest_without_names(archive, out)
+    table.write_text(f"patient_id,measured_at,wedge\n{PATIENT},{DAY},17\n")
+    layout = parse_layout(targets=TARGETS, wide=["mpcwp=wedge:mmHg"])
+    link(Store.open(out), labels_csv=table, layout=layout, deidentifier=Deidentifier(SECRET))
+    labels = Store.open(out).labels()
+    assert labels is not None
+    assert labels["method"].to_pylist() == ["wedge"]
+
+
+def test_a_fault_of_ours_in_reading_a_table_quotes_nothing(tmp_path: Path, archive: Path, monkeypatch):
+    out, table = tmp_path / "store", tmp_path / "cath.csv"
+    ingest_without_names(archive, out)
+    table.write_text(f"patient_id,measured_at,target,value,unit\n{PATIENT},{DAY},mpcwp,17,mmHg\n")
+
+    def fail(path: Path, **_: object) -> None:
+        raise KeyError(path.read_text())
+
+    monkeypatch.setattr("hemometric.labels.step.read_catheter_csv", fail)
+    with pytest.raises(LabelError, match="KeyError in test_deidentification") as told:
+        link(Store.open(out), labels_csv=table, deidentifier=Deidentifier(SECRET))
+    assert PATIENT not in str(told.value)
+    assert told.value.__suppress_context__
 
 
 def test_an_error_of_a_table_names_no_patient(tmp_path: Path, archive: Path):

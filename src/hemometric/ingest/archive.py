@@ -182,11 +182,13 @@ def find_archive(
             records = tuple(replace(record, mend=dataset.mend) for record in records)
         prefix = f"source{number}"
         if deidentifier is not None:
-            records = _hide_names(records, prefix=prefix, deidentifier=deidentifier)
+            records = tuple(_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
         name = path.name if deidentifier is None else prefix
         named.append(Source(path if path.is_dir() else None, _to_text(name), dataset, records))
     _check_names([record for source in named for record in source.records])
     kept = tuple(_refuse_repeats(named))
+    if deidentifier is not None:
+        kept = tuple(_hide_order(source, deidentifier) for source in kept)
     matched, account = None, ""
     if settings.metadata is not None:
         matched = match_rows(read_metadata(Path(settings.metadata)), list(_to_names(kept)))
@@ -299,15 +301,15 @@ def _to_records(file: Path, name: str, parts: tuple[str | None, ...] | Lost) -> 
     return [Record(file, name, name, part, n_parts=len(parts)) for name, part in zip(names, parts, strict=True)]
 
 
-def _hide_names(records: Sequence[Record], *, prefix: str, deidentifier: Deidentifier) -> tuple[Record, ...]:
-    """Records under other names and in the order of these: files are often called after the day or the patient.
+def _hide_order(source: Source, deidentifier: Deidentifier) -> Source:
+    """A source with its records in the order of their new names: files are often called after the day or the patient.
 
     In their old order the first and the last dates of neighbours, each moved by days of its own, would show the true
     ones. The parts of a file stay together, since it is opened once for all of them.
     """
-    files = {record.path: deidentifier.record(f"{prefix}/{record.path.name}") for record in records}
-    named = (_rename(record, f"{prefix}/{deidentifier.record(record.original)}") for record in records)
-    return tuple(sorted(named, key=lambda record: (files[record.path], record.source)))
+    files = {record.path: deidentifier.record(record.path.name) for record in source.records}
+    records = sorted(source.records, key=lambda record: (files[record.path], record.source))
+    return replace(source, records=tuple(records))
 
 
 def _rename(record: Record, source: str) -> Record:

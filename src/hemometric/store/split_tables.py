@@ -80,7 +80,7 @@ def _reading(store: Store, deidentifier: Deidentifier | None) -> Iterator[None]:
         check_secret(store.manifest.provenance, deidentifier, where=str(store.path))
     try:
         yield
-    except StoreError:
+    except (StoreError, SettingsError):
         if KEY not in store.manifest.provenance:
             raise
         raise StoreError(
