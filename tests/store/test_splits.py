@@ -78,6 +78,7 @@ def test_a_users_splits_are_taken_as_they_are(tmp_path):
             "patient_id,split\na,train\nb,test\na,test\nb,train\na,train\n",
             r"2 patients are in two splits: 'a' \(train, test\), 'b' \(test, train\); give each",
         ),
+        ("patient_id,split\na,train\n a ,test\nb,test\n", r"1 patients are in two splits: 'a' \(train, test\)"),
         ("patient_id,split\na,trian\nb,test\n", r"line 2: split 'trian' of patient 'a', did you mean 'train'"),
         ("patient;split\na;train\n", "expected patient_id and split"),
         ("", "expected patient_id and split"),

@@ -1,6 +1,7 @@
 import math
 import operator
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -150,6 +151,13 @@ def test_what_a_silent_worker_writes_is_not_seen(capfd):
     assert capfd.readouterr().err == ""
     run([warn])
     assert "Jane Roe" in capfd.readouterr().err
+
+
+def test_a_worker_that_crashes_leaves_no_dump_of_the_file_that_it_read():
+    assert run(
+        [partial(eval, "__import__('resource').getrlimit(4)")], limits=Limits(seconds=9.0, memory_bytes=2**28)
+    ) == [(0, resource.getrlimit(resource.RLIMIT_CORE)[1])]
+    assert resource.RLIMIT_CORE == 4
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
