@@ -1,11 +1,16 @@
 """Small stores with patients and times, and the tables that belong to them."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from hemometric.ecg import INDEPENDENT_LEADS
 from hemometric.store import ECGS_SCHEMA, LABELS_SCHEMA, Store, StoreSettings, StoreWriter
+
+sys.path.append(str(Path(__file__).parent))  # where the plain forms of what is fast lie
 
 
 def build_ecgs(rows):

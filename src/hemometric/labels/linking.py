@@ -8,26 +8,29 @@ came first is known only if the days differ. A value with a known distance goes 
 the later is taken, and of several at the same time the last row.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from hemometric.errors import LabelError
 from hemometric.labels.attrition import EcgStep, TargetCount
-from hemometric.labels.moments import Moment, parse_moment
+from hemometric.labels.moments import Moments, parse_moment, parse_moments
+from hemometric.labels.nearest import Timed, find_nearest, gap_hours
+from hemometric.progress import track
 from hemometric.store import LINKS_SCHEMA
 
 WINDOW_HOURS = 24.0
 Side = Literal["before", "after", "both"]
 """Where the ECG lies: before the catheterisation, after it, or either side; the same moment is both."""
 
-_DAY_HOURS = 24.0
-_EPOCH = datetime(1970, 1, 1)
+_Numbers = NDArray[np.int64]
+_SHOWN_FROM = 1_000_000
+"""ECGs and values together from which progress is shown: fewer are joined in about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,128 +66,157 @@ def join(ecgs: pa.Table, labels: pa.Table, *, window_hours: float, side: Side = 
     Raises:
         LabelError: A time is not ISO 8601 without a zone.
     """
-    values = _group(labels, patients=pc.unique(ecgs["patient_id"]))
+    ecgs = ecgs.select(["ecg_id", "patient_id", "acquired_at"])
     labelled = ecgs.filter(pc.is_in(ecgs["patient_id"], value_set=pc.unique(labels["patient_id"])))
     timed = labelled.filter(pc.is_valid(labelled["acquired_at"]))
-    links: list[dict[str, Any]] = []
-    patients: list[str] = []
-    used: list[_Value] = []
-    near: list[dict[str, str]] = []
-    unsure: set[str] = set()
-    for ecg_id, patient, acquired_at in _rows(timed, "ecg_id", "patient_id", "acquired_at"):
-        at = _parse(acquired_at, where=f"ECG {ecg_id}")
-        inside = {target: _within(at, found, window_hours) for target, found in values[patient].items()}
-        near += [{"ecg_id": ecg_id, "patient_id": patient}] if any(inside.values()) else []
-        for target, candidates in inside.items():
-            value = _find_nearest(at, [one for one in candidates if _is_on(side, at, one.at)])
-            if value is None:
-                unsure.update(ecg_id for one in candidates if _order(at, one.at) is None)
-                continue
-            used.append(value)
-            patients.append(patient)
-            links.append(
-                {
-                    "ecg_id": ecg_id,
-                    "target": target,
-                    "value": value.value,
-                    "measured_at": value.at.text(),
-                    "gap_hours": _gap(at, value.at),
-                }
-            )
-    table = pa.Table.from_pylist(links, schema=LINKS_SCHEMA)
-    with_patient = table.append_column("patient_id", pa.array(patients, pa.string()))
-    within = pa.Table.from_pylist(near, schema=pa.schema([("ecg_id", pa.string()), ("patient_id", pa.string())]))
+    patients, target_names = pc.unique(labelled["patient_id"]), pc.unique(labels["target"])
+    values = _read_values(labels, patients, target_names)
+    of_ecgs = Timed(
+        _number(timed["patient_id"], patients),
+        _parse(timed["acquired_at"], where=lambda row: f"ECG {timed['ecg_id'][row]}"),
+    )
+    targets: list[str] = target_names.to_pylist()
+    near, unsure = np.zeros((2, timed.num_rows), dtype=np.bool_)
+    pairs: list[_Pairs] = []
+    for number in _show(range(len(targets)), n_rows=ecgs.num_rows + labels.num_rows):
+        mine = _pair(of_ecgs, values, number, window_hours=window_hours, side=side)
+        pairs.append(mine)
+        near[mine.near] = True
+        unsure[mine.unsure] = True
+    links = _to_links(timed, of_ecgs, values, targets, pairs)
+    linked = links.select(["ecg_id", "patient_id"])
     steps = [
         _count("in the store", ecgs),
         _count("of a patient with a catheter value", labelled),
         _count("of these, with a known time", timed),
-        _count(f"of these, within {window_hours:g} h of a value", within),
+        _count(f"of these, within {window_hours:g} h of a value", timed.filter(pa.array(near))),
     ]
     if side != "both":
-        steps.append(_count(f"of these, certainly {side} the catheterisation", with_patient))
+        steps.append(_count(f"of these, certainly {side} the catheterisation", linked))
+    not_sure = pc.unique(timed["ecg_id"].filter(pa.array(unsure)))
     return Joined(
-        links=table,
-        n_labels_linked=len({value.row for value in used}),
-        n_patients_linked=len(set(patients)),
-        n_order_unknown=len(unsure - {link["ecg_id"] for link in links}),
+        links=links.select(LINKS_SCHEMA.names),
+        n_labels_linked=len(np.unique(np.concatenate([_NONE, *(mine.values for mine in pairs)]))),
+        n_patients_linked=pc.count_distinct(linked["patient_id"]).as_py(),
+        n_order_unknown=len(not_sure) - (pc.sum(pc.is_in(not_sure, value_set=pc.unique(links["ecg_id"]))).as_py() or 0),
         steps=tuple(steps),
-        targets=tuple(
-            _count_target(target, labels, with_patient, used) for target in pc.unique(labels["target"]).to_pylist()
-        ),
+        targets=tuple(_count_target(target, labels, links, mine) for target, mine in zip(targets, pairs, strict=True)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    row: int
-    at: Moment
-    target: str
-    value: float = field(compare=False)
+class _Values:
+    """Catheter values of patients with an ECG: a hospital has far more than those.
+
+    Attributes:
+        times: (n,) whose they are, and when.
+        targets: (n,) number of the target.
+        values: (n,) in the target's unit.
+    """
+
+    times: Timed
+    targets: _Numbers
+    values: NDArray[np.float64]
 
 
-_Values = Mapping[str, Mapping[str, Sequence[_Value]]]
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """What was found for one target.
+
+    Attributes:
+        ecgs: (k,) places of the ECGs that have a value, rising.
+        values: (k,) places of those values.
+        turns: (k,) place of the first value of that patient and target: it decides which target of an ECG comes first.
+        near: Places of the ECGs that are within the window of any value.
+        unsure: Places of those without a value since dates do not tell on which side of it they lie.
+    """
+
+    ecgs: _Numbers
+    values: _Numbers
+    turns: _Numbers
+    near: _Numbers
+    unsure: _Numbers
 
 
-def _group(labels: pa.Table, *, patients: pa.Array) -> _Values:
-    """Catheter values of some patients by patient and target: a hospital has far more than those with an ECG."""
-    grouped: defaultdict[str, defaultdict[str, list[_Value]]] = defaultdict(lambda: defaultdict(list))
+_NONE = np.zeros(0, dtype=np.int64)
+
+
+def _read_values(labels: pa.Table, patients: pa.Array, targets: pa.Array) -> _Values:
     rows = pc.indices_nonzero(pc.is_in(labels["patient_id"], value_set=patients))
-    mine = _rows(labels.take(rows), "patient_id", "target", "measured_at", "value")
-    for row, (patient, target, measured_at, value) in zip(rows.to_pylist(), mine, strict=True):
-        at = _parse(measured_at, where=f"catheter value {row} of patient {patient}")
-        grouped[patient][target].append(_Value(row, at, target, value))
-    return grouped
+    mine = labels.select(["patient_id", "target", "measured_at", "value"]).take(rows)
+    moments = _parse(
+        mine["measured_at"], where=lambda at: f"catheter value {rows[at]} of patient {mine['patient_id'][at]}"
+    )
+    return _Values(
+        times=Timed(_number(mine["patient_id"], patients), moments),
+        targets=_number(mine["target"], targets),
+        values=mine["value"].to_numpy(),
+    )
 
 
-def _within(at: Moment, values: Sequence[_Value], window_hours: float) -> list[_Value]:
-    return [value for value in values if _largest_distance(at, value.at) <= window_hours]
+def _pair(ecgs: Timed, values: _Values, target: int, *, window_hours: float, side: Side) -> _Pairs:
+    """Find the value of one target for each ECG."""
+    of_target = np.flatnonzero(values.targets == target)
+    times = values.times.at(of_target)
+    patients, first = np.unique(times.patients, return_index=True)
+    asked = np.flatnonzero(np.isin(ecgs.patients, patients))
+    found = find_nearest(ecgs.at(asked), times, window_hours=window_hours, side=side)
+    has_value = found.values >= 0
+    of_patient = np.searchsorted(patients, ecgs.patients[asked[has_value]])
+    return _Pairs(
+        ecgs=asked[has_value],
+        values=of_target[found.values[has_value]],
+        turns=of_target[first[of_patient]],
+        near=asked[found.near],
+        unsure=asked[found.unsure],
+    )
 
 
-def _find_nearest(at: Moment, candidates: Sequence[_Value]) -> _Value | None:
-    """The value that belongs to an ECG taken at `at`, of those within the window and on the right side."""
-
-    def rank(value: _Value) -> tuple[bool, float, float, int]:
-        later_first = (_EPOCH - value.at.at).total_seconds()
-        return _gap(at, value.at) is None, _largest_distance(at, value.at), later_first, -value.row
-
-    return min(candidates, key=rank, default=None)
-
-
-def _is_on(side: Side, ecg: Moment, value: Moment) -> bool:
-    order = _order(ecg, value)
-    return side == "both" or (order is not None and (order <= 0 if side == "before" else order >= 0))
-
-
-def _order(ecg: Moment, value: Moment) -> int | None:
-    """-1 where the ECG came before the value, 0 at the same moment, 1 after it; None where nobody knows."""
-    if ecg.time_known and value.time_known:
-        return (ecg.at > value.at) - (ecg.at < value.at)
-    days = (ecg.at.date() - value.at.date()).days
-    return None if days == 0 else (1 if days > 0 else -1)
-
-
-def _gap(ecg: Moment, value: Moment) -> float | None:
-    """Hours from the catheter value to the ECG, or None where one of the two is only a date."""
-    if not (ecg.time_known and value.time_known):
-        return None
-    return (ecg.at - value.at).total_seconds() / 3600
+def _to_links(
+    timed: pa.Table, ecgs: Timed, values: _Values, targets: Sequence[str], pairs: Sequence[_Pairs]
+) -> pa.Table:
+    """`LINKS_SCHEMA` and the patient, in the order of the ECGs."""
+    of_ecg, of_value, turns = (
+        np.concatenate([_NONE, *(getattr(mine, name) for mine in pairs)]) for name in ("ecgs", "values", "turns")
+    )
+    order = np.lexsort((turns, of_ecg))
+    of_ecg, of_value = of_ecg[order], of_value[order]
+    ecg_at, value_at = ecgs.moments.at(of_ecg), values.times.moments.at(of_value)
+    known = ecg_at.time_known & value_at.time_known
+    columns = {
+        "ecg_id": timed["ecg_id"].take(pa.array(of_ecg)),
+        "target": pa.array(targets, pa.string()).take(pa.array(values.targets[of_value])),
+        "value": values.values[of_value],
+        "measured_at": value_at.texts(),
+        "gap_hours": pa.array(gap_hours(ecg_at.at_us, value_at.at_us), mask=~known),
+        "patient_id": timed["patient_id"].take(pa.array(of_ecg)),
+    }
+    return pa.table(columns, schema=LINKS_SCHEMA.append(pa.field("patient_id", pa.string()))).combine_chunks()
 
 
-def _largest_distance(ecg: Moment, value: Moment) -> float:
-    """Hours between two moments; where one is only a date, those that they may be apart at most."""
-    gap_hours = _gap(ecg, value)
-    return abs(gap_hours) if gap_hours is not None else (abs((ecg.at.date() - value.at.date()).days) + 1) * _DAY_HOURS
+def _number(texts: pa.ChunkedArray, known: pa.Array) -> _Numbers:
+    """The place of each text among those that are known."""
+    places: _Numbers = pc.index_in(texts, value_set=known).to_numpy().astype(np.int64)
+    return places
 
 
-def _rows(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
-
-
-def _parse(text: str, *, where: str) -> Moment:
+def _parse(texts: pa.ChunkedArray, *, where: Callable[[int], str]) -> Moments:
     try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise LabelError(f"{where}: time {text!r} is not ISO 8601 without a zone ({error})") from None
+        return parse_moments(texts)
+    except ValueError:
+        for row, text in enumerate(texts.to_pylist()):
+            try:
+                parse_moment(text)
+            except ValueError as error:
+                raise LabelError(f"{where(row)}: time {text!r} is not ISO 8601 without a zone ({error})") from None
+        raise
+
+
+def _show(targets: Sequence[int], *, n_rows: int) -> Iterable[int]:
+    """The targets, with progress where it takes long."""
+    if n_rows < _SHOWN_FROM:
+        return targets
+    return track(targets, total=len(targets), unit="targets", title="join")
 
 
 def _count(title: str, ecgs: pa.Table) -> EcgStep:
@@ -192,12 +224,12 @@ def _count(title: str, ecgs: pa.Table) -> EcgStep:
     return EcgStep(title=title, n_patients=n_patients, n_ecgs=n_ecgs)
 
 
-def _count_target(target: str, labels: pa.Table, links: pa.Table, used: Sequence[_Value]) -> TargetCount:
+def _count_target(target: str, labels: pa.Table, links: pa.Table, pairs: _Pairs) -> TargetCount:
     mine = links.filter(pc.equal(links["target"], target))
     return TargetCount(
         target=target,
         n_values=pc.sum(pc.equal(labels["target"], target)).as_py() or 0,
-        n_linked=len({value.row for value in used if value.target == target}),
+        n_linked=len(np.unique(pairs.values)),
         n_ecgs=mine.num_rows,
         n_patients=pc.count_distinct(mine["patient_id"]).as_py(),
         median_gap_hours=pc.quantile(pc.abs(mine["gap_hours"]), 0.5)[0].as_py(),
