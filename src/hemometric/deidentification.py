@@ -31,7 +31,7 @@ _SALT = b"hemometric deidentification 1\0"
 """Part of every hash; another salt would make other ids of the same patients. It never changes."""
 _ID_DIGITS, _FINGERPRINT_DIGITS = 32, 16
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1, "maxmem": 2**26, "dklen": 32}
-"""A tenth of a second or more and 32 MiB for each secret that somebody tries, since a store tells whether it was the right one."""
+"""A tenth of a second and 32 MiB for each secret that somebody tries: a store tells whether it was the right one."""
 
 
 @dataclass(frozen=True, slots=True)
