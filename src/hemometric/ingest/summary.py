@@ -8,12 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hemometric.deidentification import KEY
 from hemometric.ingest.archive import Archive
+from hemometric.ingest.likeness import find_alike
 from hemometric.labels.reject_file import read_label_rejects
 from hemometric.store import Double, Reject, Store, find_doubles, list_doubles
 from hemometric.store.tables import decode_rejects
 
 _LISTED_DOUBLES = 5
+_LISTED_ALIKE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class IngestSummary:
         window_reasons: Failed windows of accepted records by reason code.
         n_patients: Known patients.
         n_patients_unknown: Accepted records of which no patient is known; each is a patient of its own.
+        alike: Ids of known patients that may be one, written in several ways; not looked for where ids are hashes.
         doubles: ECGs whose very samples are there more than once.
         n_repaired: ECGs of which an archive is known to state a wrong gain, which was set right.
         n_labels: Catheter values of the store by target.
@@ -50,6 +54,7 @@ class IngestSummary:
     window_reasons: Mapping[str, int]
     n_patients: int
     n_patients_unknown: int
+    alike: tuple[tuple[str, ...], ...] = ()
     doubles: tuple[Double, ...] = ()
     n_repaired: int = 0
     n_labels: Mapping[str, int] = field(default_factory=dict)
@@ -76,11 +81,7 @@ class IngestSummary:
                 f"repaired: {self.n_repaired:,} ECGs of which the archive is known to state a wrong gain "
                 "(flag_repaired; manifest.json says how)"
             )
-        if self.n_patients_unknown:
-            lines.append(
-                f"warning: no patient is known for {self.n_patients_unknown:,} records; each counts as a patient of "
-                "its own, so two ECGs of one person may fall into different splits: name the patients with --metadata"
-            )
+        lines += self._warn_of_patients()
         lines += self._tell_doubles()
         if self.n_labels:
             lines.append(
@@ -94,6 +95,21 @@ class IngestSummary:
             )
         lines += [f"warning: {remark}" for remark in self.remarks]
         return "\n".join(lines)
+
+    def _warn_of_patients(self) -> list[str]:
+        lines = []
+        if self.n_patients_unknown:
+            lines.append(
+                f"warning: no patient is known for {self.n_patients_unknown:,} records; each counts as a patient of "
+                "its own, so two ECGs of one person may fall into different splits: name the patients with --metadata"
+            )
+        if self.alike:
+            shown = "; ".join(" and ".join(map(repr, group)) for group in self.alike[:_LISTED_ALIKE])
+            lines.append(
+                f"warning: {len(self.alike):,} patients may be written in several ways ({shown}); each id counts as a "
+                "patient of its own, so one person may fall into different splits: write them alike with --metadata"
+            )
+        return lines
 
     @property
     def n_copied(self) -> int:
@@ -126,6 +142,7 @@ def summarise(path: Path, *, n_records: int, archive: Archive | None = None) -> 
     accepted = pc.unique(ecgs["record"])
     rejected, failed = _sort_rejects(decode_rejects(path / "rejects.csv"), accepted)
     unknown = ecgs.filter(pc.invert(ecgs["patient_id_known"]))
+    known = pc.unique(ecgs.filter(ecgs["patient_id_known"])["patient_id"])
     labels = store.labels()
     return IngestSummary(
         out=path,
@@ -136,8 +153,9 @@ def summarise(path: Path, *, n_records: int, archive: Archive | None = None) -> 
         n_rejected_windows=len(failed),
         reasons=Counter(reject.reason_code for reject in rejected),
         window_reasons=Counter(reject.reason_code for reject in failed),
-        n_patients=pc.count_distinct(ecgs.filter(ecgs["patient_id_known"])["patient_id"]).as_py(),
+        n_patients=len(known),
         n_patients_unknown=pc.count_distinct(unknown["record"]).as_py(),
+        alike=() if KEY in store.manifest.provenance else find_alike(known.to_pylist()),
         doubles=find_doubles(store.ecgs),
         n_repaired=_count_repaired(ecgs),
         n_labels={} if labels is None else Counter(labels["target"].to_pylist()),
