@@ -1,45 +1,38 @@
 """A user's table of catheter values, with every unit stated and every value checked."""
 
-import csv
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hemometric.errors import LabelError
+from hemometric.labels.cells import Cells, Texts, read_cells
 from hemometric.labels.layout import Layout
 from hemometric.labels.moments import Moment, parse_moment, parse_moment_as
 from hemometric.labels.units import find_unit
-from hemometric.labels.values import CatheterTable, LabelReject, explain_implausible, label_row
+from hemometric.labels.values import CatheterTable, LabelReject, explain_implausible
+from hemometric.progress import track
 from hemometric.settings import suggest
 from hemometric.store import LABELS_SCHEMA
 from hemometric.targets import Target, known_targets
 
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
-_SEPARATORS = (",", ";", "\t")
+_REASONS = ("used", "other-target", "no-value", "no-patient", "no-time", "implausible")
+_USED, _OTHER_TARGET, _NO_VALUE, _NO_PATIENT, _NO_TIME, _IMPLAUSIBLE = range(len(_REASONS))
 _SHOWN = 3
-_BEYOND = "\0"
-"""Where the reader of rows puts fields beyond the last column; no header of a text file."""
+_MEBIBYTE = 2**20
+_SHOWN_FROM_MEBIBYTES = 8
+"""Size of a table from which progress is shown: a smaller one is read in about a second."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """A value as it is written, with all that stands for it."""
-
-    line: int
-    patient_id: str
-    measured_at: str
-    target: str
-    value: str
-    unit: str
-    method: str
-
-    def reject(self, code: str, detail: str) -> LabelReject:
-        written = (self.line, self.patient_id, self.measured_at, self.target, self.value, self.unit)
-        return LabelReject(*written, reason_code=code, detail=detail)
+_Numbers = NDArray[np.int64]
+_Flags = NDArray[np.bool_]
+Meaning = TypeVar("Meaning")
 
 
 def read_catheter_csv(
@@ -63,117 +56,268 @@ def read_catheter_csv(
     """
     layout = layout or Layout()
     known = known_targets() if targets is None else targets
-    rows: list[dict[str, object]] = []
-    rejects: list[LabelReject] = []
-    dropped: Counter[str] = Counter()
-    problems: list[str] = []
-    patients: set[str] = set()
-    for cell in _read_cells(path, layout):
-        patients.add(cell.patient_id)
-        reason = _find_gap(cell, layout)
-        reject = None
-        if reason in ("no-patient", "no-time"):
-            reject = cell.reject(reason, f"the value has no {reason.removeprefix('no-')}")
-        elif reason is None:
-            try:
-                label, reject = _to_label(cell, layout=layout, targets=known)
-                rows += [label] if reject is None else []
-            except ValueError as error:
-                problems.append(f"line {cell.line}: {error}")
-        if reject is not None:
-            rejects.append(reject)
-            reason = reject.reason_code
-        dropped[reason or "used"] += 1
-    if problems:
-        more = f"; and {len(problems) - _SHOWN:,} more values" if len(problems) > _SHOWN else ""
-        raise LabelError(f"{path}: {'; '.join(problems[:_SHOWN])}{more}")
-    n_read = dropped.total()
-    del dropped["used"]
-    if not rows:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common()) or "it has no rows"
-        raise LabelError(f"{path}: no catheter value can be used ({reasons})")
-    labels = pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)
-    return CatheterTable(labels, n_read, len(patients - {""}), dict(dropped), tuple(rejects))
+    reading = _Reading(layout, known)
+    n_mebibytes = _count_mebibytes(path)
+    parts = _read_into(reading, path, layout, n_mebibytes)
+    if n_mebibytes >= _SHOWN_FROM_MEBIBYTES:
+        parts = track(parts, total=n_mebibytes, unit="MiB", title="catheter values")
+    for _ in parts:
+        pass
+    return reading.to_table(path)
 
 
-def _read_cells(path: Path, layout: Layout) -> list[_Cell]:
-    cells: list[_Cell] = []
-    longer: list[str] = []
+def _count_mebibytes(path: Path) -> int:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            separator = max(_SEPARATORS, key=header.count)
-            table = csv.DictReader(file, restkey=_BEYOND, restval="", delimiter=separator)
-            try:
-                places = layout.find_columns(table.fieldnames or ())
-            except ValueError as error:
-                raise LabelError(f"{path}: {error}") from None
-            for row in table:
-                cells += _cells_of(row, table.line_num, places, layout)
-                if any(map(str.strip, row.get(_BEYOND, ()))):
-                    longer.append(str(table.line_num))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise LabelError(
-            f"{path}: not a readable CSV ({reason}); expected UTF-8 with commas, semicolons or tabs "
-            "(Excel: save as CSV UTF-8)"
-        ) from error
-    if longer:
-        more = f" and {len(longer) - _SHOWN:,} more" if len(longer) > _SHOWN else ""
-        raise LabelError(
-            f"{path}: line {', '.join(longer[:_SHOWN])}{more}: more fields than columns, so that values may stand in "
-            f"the wrong one; a field that holds {separator!r} (a decimal comma?) must be in quotes"
+        return path.stat().st_size // _MEBIBYTE + 1
+    except OSError:  # the reader says what is wrong with the file
+        return 1
+
+
+def _read_into(reading: "_Reading", path: Path, layout: Layout, n_mebibytes: int) -> Iterator[None]:
+    """Read a table into `reading`, yielding once for each MiB of it."""
+    n_told = 0
+    for cells, n_bytes in read_cells(path, layout):
+        reading.add(cells)
+        n_now = min(n_bytes // _MEBIBYTE, n_mebibytes)
+        yield from (None for _ in range(n_told, n_now))
+        n_told = n_now
+    yield from (None for _ in range(n_told, n_mebibytes))
+
+
+class _Reading:
+    """What was read of a table so far."""
+
+    def __init__(self, layout: Layout, targets: Mapping[str, Target]) -> None:
+        self._layout = layout
+        self._targets = targets
+        self._counts: Counter[str] = Counter()
+        self._tables: list[pa.Table] = []
+        self._rejects: list[LabelReject] = []
+        self._patients: set[str] = set()
+        self._problems: list[str] = []
+        self._n_problems = 0
+
+    def add(self, cells: Cells) -> None:
+        """Check and convert a block of the table."""
+        self._patients.update(cells.patient_id.distinct)
+        reasons = _find_gaps(cells, self._layout)
+        there = np.flatnonzero(reasons == _USED)
+        if len(there):
+            known = self._understand(cells.at(there))
+            reasons[there[known.implausible]] = _IMPLAUSIBLE
+            self._tables.append(known.to_labels(np.flatnonzero(known.usable)))
+            details = {int(there[at]): known.explain(at) for at in np.flatnonzero(known.implausible).tolist()}
+        else:
+            details = {}
+        self._count(reasons)
+        for place in np.flatnonzero(reasons >= _NO_PATIENT).tolist():
+            reason = _REASONS[reasons[place]]
+            detail = details.get(place, f"the value has no {reason.removeprefix('no-')}")
+            self._rejects.append(_reject(cells, place, reason, detail))
+
+    def to_table(self, path: Path) -> CatheterTable:
+        """All of it.
+
+        Raises:
+            LabelError: A value cannot be understood, or none can be used.
+        """
+        if self._n_problems:
+            more = f"; and {self._n_problems - _SHOWN:,} more values" if self._n_problems > _SHOWN else ""
+            raise LabelError(f"{path}: {'; '.join(self._problems)}{more}")
+        n_read = self._counts.total()
+        dropped = Counter({reason: count for reason, count in self._counts.items() if reason != "used"})
+        if not self._counts["used"]:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common()) or "it has no rows"
+            raise LabelError(f"{path}: no catheter value can be used ({reasons})")
+        labels = pa.concat_tables(self._tables).combine_chunks()
+        return CatheterTable(labels, n_read, len(self._patients - {""}), dict(dropped), tuple(self._rejects))
+
+    def _count(self, reasons: _Numbers) -> None:
+        codes, first, counts = np.unique(reasons, return_index=True, return_counts=True)
+        for at in np.argsort(first).tolist():
+            self._counts[_REASONS[codes[at]]] += int(counts[at])
+
+    def _understand(self, cells: Cells) -> "_Known":
+        """Read values that are asked for and complete; what cannot be understood is a problem of the table."""
+        layout = self._layout
+        header = layout.header("measured_at")
+        target = _understand(
+            cells.target, lambda text: _find(layout.names.get(text, text.casefold()), text, self._targets)
         )
-    return cells
+        moment = _understand(cells.measured_at, lambda text: _parse_time(text, layout.date_formats, header=header))
+        value = _understand(cells.value, lambda text: _parse_value(text, decimal_comma=layout.decimal_comma))
+        unit = _understand_units(cells.unit, target, layout)
+        fields = (target, moment, value, unit)
+        understood = np.logical_and.reduce([one.good for one in fields])
+        bad = np.flatnonzero(~understood)
+        self._n_problems += len(bad)
+        for place in bad[: max(_SHOWN - len(self._problems), 0)].tolist():
+            problem = next(filter(None, (one.problem(place) for one in fields)))
+            self._problems.append(f"line {cells.lines[place]}: {problem}")
+        return _Known(cells, target, moment, value, unit, understood)
 
 
-def _cells_of(
-    row: Mapping[str, str], line: int, places: Mapping[str, Sequence[str]], layout: Layout
-) -> Iterator[_Cell]:
-    at = {name: " ".join(part for part in (row[one].strip() for one in places[name]) if part) for name in places}
-    patient, moment, method = at["patient_id"], at["measured_at"], at.get("method", "")
-    if not layout.wide:
-        yield _Cell(line, patient, moment, at["target"], at["value"], at.get("unit", ""), method)
-    for column in layout.wide:
-        value = row[column.header].strip()
-        yield _Cell(line, patient, moment, column.target, value, column.unit, method or column.header)
+@dataclass(frozen=True, slots=True)
+class _Understood(Generic[Meaning]):
+    """What the texts of a column mean.
 
-
-def _find_gap(cell: _Cell, layout: Layout) -> str | None:
-    """The reason to leave a value out since it is not asked for or something is not there, or None."""
-    if layout.names and cell.target not in layout.names:
-        return "other-target"
-    if cell.value.casefold() in MISSING_VALUES:
-        return "no-value"
-    if not cell.patient_id:
-        return "no-patient"
-    return None if cell.measured_at else "no-time"
-
-
-def _to_label(
-    cell: _Cell, *, layout: Layout, targets: Mapping[str, Target]
-) -> tuple[dict[str, object], LabelReject | None]:
-    """Return a row of `LABELS_SCHEMA`, and the rejection where its value is not plausible.
-
-    Raises:
-        ValueError: The value cannot be understood.
+    Attributes:
+        codes: (n,) which meaning each has.
+        meanings: None where a text cannot be understood, or does not occur.
+        problems: What is wrong, by code.
     """
-    target = _find(layout.names.get(cell.target, cell.target.casefold()), cell.target, targets)
-    moment = _parse_time(cell.measured_at, layout.date_formats, header=layout.header("measured_at"))
-    original = _parse_value(cell.value, decimal_comma=layout.decimal_comma)
-    unit, factor = find_unit(cell.unit or layout.units.get(target.name, ""), target)
-    label = label_row(
-        patient_id=cell.patient_id,
-        moment=moment,
-        target=target,
-        original=original,
-        unit=unit,
-        factor=factor,
-        method=cell.method,
+
+    codes: _Numbers
+    meanings: Sequence[Meaning | None]
+    problems: Mapping[int, str]
+
+    @property
+    def good(self) -> _Flags:
+        """(n,) whether each can be understood."""
+        good: _Flags = np.isfinite(self.numbers(lambda _: 1.0))
+        return good
+
+    def problem(self, place: int) -> str | None:
+        """What is wrong with one."""
+        return self.problems.get(int(self.codes[place]))
+
+    def numbers(self, of: Callable[[Meaning], float]) -> NDArray[np.float64]:
+        """(n,) a number of each; NaN where it cannot be understood."""
+        each = [math.nan if meaning is None else of(meaning) for meaning in self.meanings]
+        numbers: NDArray[np.float64] = np.array(each, dtype=np.float64)[self.codes]
+        return numbers
+
+    def texts(self, of: Callable[[Meaning], str], at: _Numbers) -> pa.Array:
+        """A text of some."""
+        each = [None if meaning is None else of(meaning) for meaning in self.meanings]
+        return pa.array(each, pa.string()).take(pa.array(self.codes[at]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Values that were asked for and are complete.
+
+    Attributes:
+        cells: As they are written.
+        target: What was measured.
+        moment: When.
+        original: As written, in the unit that is written.
+        unit: Its name, and what turns it into that of the target.
+        understood: (n,) whether all of these can be understood.
+    """
+
+    cells: Cells
+    target: _Understood[Target]
+    moment: _Understood[Moment]
+    original: _Understood[float]
+    unit: _Understood[tuple[str, float]]
+    understood: _Flags
+
+    @property
+    def implausible(self) -> _Flags:
+        """(n,) whether each is outside the range of its target."""
+        low, high = self.target.numbers(lambda target: target.low), self.target.numbers(lambda target: target.high)
+        return self.understood & ~((low <= self._converted) & (self._converted <= high))
+
+    @property
+    def usable(self) -> _Flags:
+        """(n,) whether each is understood and plausible."""
+        return self.understood & ~self.implausible
+
+    @property
+    def _originals(self) -> NDArray[np.float64]:
+        return self.original.numbers(float)
+
+    @property
+    def _converted(self) -> NDArray[np.float64]:
+        return self._originals * self.unit.numbers(lambda unit: unit[1])
+
+    def explain(self, place: int) -> str:
+        """Why an implausible value is that."""
+        target = self.target.meanings[self.target.codes[place]]
+        original = self.original.meanings[self.original.codes[place]]
+        unit = self.unit.meanings[self.unit.codes[place]]
+        if target is None or original is None or unit is None:
+            raise ValueError(f"value {place} is not understood")
+        return explain_implausible(original * unit[1], target) or ""
+
+    def to_labels(self, at: _Numbers) -> pa.Table:
+        """`LABELS_SCHEMA` of some."""
+        method = self.cells.method
+        columns = {
+            "patient_id": pa.array(self.cells.patient_id.distinct, pa.string()).take(
+                pa.array(self.cells.patient_id.codes[at])
+            ),
+            "measured_at": self.moment.texts(Moment.text, at),
+            "time_known": self.moment.numbers(lambda moment: moment.time_known)[at] == 1.0,
+            "target": self.target.texts(lambda target: target.name, at),
+            "value": self._converted[at],
+            "value_original": self._originals[at],
+            "unit_original": self.unit.texts(lambda unit: unit[0], at),
+            "method": pa.array([text or None for text in method.distinct], pa.string()).take(
+                pa.array(method.codes[at])
+            ),
+        }
+        return pa.table(columns, schema=LABELS_SCHEMA)
+
+
+def _understand(texts: Texts, read: Callable[[str], Meaning]) -> _Understood[Meaning]:
+    """Read each distinct text once.
+
+    Args:
+        texts: The column.
+        read: From a text to its meaning; raises ValueError where it has none.
+    """
+    meanings: list[Meaning | None] = [None] * len(texts.distinct)
+    problems = {}
+    for code in np.unique(texts.codes).tolist():
+        try:
+            meanings[code] = read(texts.distinct[code])
+        except ValueError as error:
+            problems[code] = str(error)
+    return _Understood(texts.codes, meanings, problems)
+
+
+def _understand_units(units: Texts, targets: _Understood[Target], layout: Layout) -> _Understood[tuple[str, float]]:
+    """Read each unit once for each target that it occurs with."""
+    pairs, codes = np.unique(targets.codes * len(units.distinct) + units.codes, return_inverse=True)
+    meanings: list[tuple[str, float] | None] = [None] * len(pairs)
+    problems = {}
+    for code, pair in enumerate(pairs.tolist()):
+        of_target, of_unit = divmod(pair, len(units.distinct))
+        target = targets.meanings[of_target]
+        if target is None:
+            problems[code] = targets.problems[of_target]
+            continue
+        try:
+            meanings[code] = find_unit(units.distinct[of_unit] or layout.units.get(target.name, ""), target)
+        except ValueError as error:
+            problems[code] = str(error)
+    return _Understood(codes, meanings, problems)
+
+
+def _find_gaps(cells: Cells, layout: Layout) -> _Numbers:
+    """Why values are left out since they are not asked for or something is not there: (n,) places in `_REASONS`."""
+    gaps = {
+        _OTHER_TARGET: cells.target.are(lambda text: bool(layout.names) and text not in layout.names),
+        _NO_VALUE: cells.value.are(lambda text: text.casefold() in MISSING_VALUES),
+        _NO_PATIENT: cells.patient_id.are(lambda text: not text),
+        _NO_TIME: cells.measured_at.are(lambda text: not text),
+    }
+    return np.select(list(gaps.values()), list(gaps), default=_USED)
+
+
+def _reject(cells: Cells, place: int, code: str, detail: str) -> LabelReject:
+    return LabelReject(
+        line=int(cells.lines[place]),
+        patient_id=cells.patient_id[place],
+        measured_at=cells.measured_at[place],
+        target=cells.target[place],
+        value=cells.value[place],
+        unit=cells.unit[place],
+        reason_code=code,
+        detail=detail,
     )
-    detail = explain_implausible(original * factor, target)
-    return label, None if detail is None else cell.reject("implausible", detail)
 
 
 def _find(name: str, text: str, targets: Mapping[str, Target]) -> Target:
