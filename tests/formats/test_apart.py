@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from hemometric.errors import ReadError
-from hemometric.formats import list_parts_apart, read_ecg, read_ecg_apart
+from hemometric.formats import (
+    Place,
+    find_places_apart,
+    list_parts_apart,
+    read_ecg,
+    read_ecg_apart,
+    read_places_apart,
+)
 
 
 @pytest.fixture
@@ -45,3 +52,28 @@ def test_a_file_that_ends_its_reader_is_an_error(several):
     with pytest.raises(ReadError, match=r"exams.hdf5: its reader came to no end: .*SIGABRT") as died:
         read_ecg_apart(Deadly(several), part="7")
     assert died.value.code == "worker-died"
+
+
+def test_many_files_are_read_apart_in_order_and_one_that_ends_or_refuses_its_reader_costs_itself(several, tmp_path):
+    deadly = Deadly(several)
+    places = [
+        *find_places_apart([several], n_workers=1),
+        Place(deadly, "7", 2),
+        Place(tmp_path / "missing.hea"),
+        Place(tmp_path / "known.h5", problem=ReadError(tmp_path / "known.h5", "was found to be bad")),
+        Place(several, "8", 2),
+    ]
+    first, second, died, missing, known, last = read_places_apart(places, n_workers=1)
+    assert [one.ecg_id for one in (first, second, last)] == ["7", "8", "8"]
+    np.testing.assert_array_equal(second.waveform, read_ecg(several, part="8").waveform)
+    assert [error.code for error in (died, missing, known)] == ["worker-died", "missing", "unreadable"]
+    assert str(died).startswith(f"{several}: its reader came to no end: ")
+
+
+def test_a_file_whose_ecgs_cannot_be_listed_is_a_place_with_a_problem(several, tmp_path):
+    (tmp_path / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+    places = find_places_apart([Deadly(several), tmp_path / "broken.h5", tmp_path / "x.hea", several], n_workers=1)
+    assert [(place.part, place.n_parts) for place in places] == [(None, 1)] * 3 + [("7", 2), ("8", 2)]
+    assert [place.problem is None for place in places] == [False, False, True, True, True]
+    assert places[0].problem.code == "worker-died"
+    assert [place.name for place in places[2:4]] == [str(tmp_path / "x.hea"), f"{several}, part 7"]

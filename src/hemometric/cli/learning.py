@@ -16,7 +16,7 @@ from hemometric.cli.app import (
     chosen_device,
     need_torch,
 )
-from hemometric.errors import ReadError
+from hemometric.errors import ReadError, SettingsError
 from hemometric.progress import say
 
 
@@ -128,14 +128,25 @@ def embed(
 def predict(
     run_path: RunArgument,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="ECGs in any supported format.")],
+    part: Annotated[
+        str | None, typer.Option(help="Which ECG of a file that holds several; without: all of them.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of text.")] = False,
 ) -> None:
-    """Estimate the run's targets for ECG files, or say why an ECG is refused."""
+    """Estimate the run's targets for ECG files, or say why an ECG is refused.
+
+    Of a file that holds several ECGs each has an answer, or the one that --part names.
+    """
+    if part is not None and len(files) != 1:
+        raise SettingsError(f"--part names one ECG of one file, but {len(files)} files are named")
     need_torch("predict")
     from hemometric.inference import Predictor, predictions_json, predictions_text
 
     predictor = Predictor.load(run_path, device=chosen_device())
-    answers = [(path, predictor.predict_file(path)) for path in files]
+    if part is None:
+        answers = list(predictor.predict_files(files))
+    else:
+        answers = [(files[0], predictor.predict_file(files[0], part=part))]
     typer.echo(predictions_json(answers) if as_json else predictions_text(answers))
     refused = [(path, answer) for path, answer in answers if answer.refused]
     if len(refused) == len(answers):

@@ -15,7 +15,8 @@ from torch import Tensor
 from hemometric.ecg import LEADS, Ecg, Waveform
 from hemometric.encoders import Encoder
 from hemometric.errors import EcgError, ReadError, RunError
-from hemometric.formats import find_records, list_parts, read_ecg
+from hemometric.formats import Place, find_records
+from hemometric.inference.reading import find_places, read_places
 from hemometric.progress import say, track
 from hemometric.store import MANIFEST, Store
 from hemometric.training.batches import PreparedEcgs
@@ -127,6 +128,8 @@ def embed_rows(
 def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") -> tuple[int, int]:
     """Write the embedding of every ECG of a store, a folder or a file to a parquet table.
 
+    Files of a folder are read in other processes: one that ends or hangs its reader is refused like any other.
+
     The embedding is that of the run's encoder, of its first one where it has several, without hand-made features. The
     columns are ecg_id, patient_id (null where it is not known) and embedding. A record that is longer than the
     model's window gets the mean over its good windows; a refused one is named in a message and left out.
@@ -144,6 +147,8 @@ def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") 
         RunError: There is no such run, it cannot read the store, or `out` cannot be written.
         ReadError: `source` does not exist or holds no ECG.
     """
+    if not out.parent.is_dir() or out.is_dir():
+        raise RunError(f"{out}: cannot be written ({'is' if out.is_dir() else 'does not lie in'} a folder)")
     where = resolve_device(device)
     opened = Run.open(run)
     encoder = opened.load_encoder(device=where)
@@ -154,36 +159,28 @@ def embed(run: str | Path, source: Path, *, out: Path, device: Device = "auto") 
         table = _table(store.ecgs["ecg_id"].to_pylist(), store.ecgs["patient_id"].to_pylist(), embeddings)
         _write(table, out)
         return len(table), 0
-    records = [(file, part) for file in find_records(source) for part in _parts_of(file)]
-    found = list(_embed_files(records, encoder=encoder, contract=opened.contract, device=where))
+    places = find_places(find_records(source))
+    refusals: list[str] = []
+    found = list(_embed_files(places, refusals, encoder=encoder, contract=opened.contract, device=where))
     if not found:
-        raise ReadError(source, f"none of its {len(records):,} records can be embedded (the reasons are above)")
+        raise ReadError(source, f"none of its {len(places):,} ECGs can be embedded; the first: {refusals[0]}")
     ids, patients = [ecg.ecg_id for ecg, _ in found], [ecg.patient_id for ecg, _ in found]
     _write(_table(ids, patients, torch.stack([embedding for _, embedding in found])), out)
-    return len(found), len(records) - len(found)
+    return len(found), len(places) - len(found)
 
 
 def _embed_files(
-    records: list[tuple[Path, str | None]], *, encoder: Encoder, contract: ModelContract, device: torch.device
+    places: list[Place], refusals: list[str], *, encoder: Encoder, contract: ModelContract, device: torch.device
 ) -> Iterator[tuple[Ecg, Tensor]]:
-    for record, part in track(records, total=len(records), unit="ECGs", title="embed"):
-        try:
-            ecg = read_ecg(record, part=part)
-        except (ReadError, EcgError) as error:
-            say(f"refused: {error}")
+    readings = track(read_places(places), total=len(places), unit="ECGs", title="embed")
+    for place, ecg in readings:
+        windows = read_windows(ecg, contract=contract) if isinstance(ecg, Ecg) else None
+        if isinstance(ecg, Ecg) and windows is not None and windows.reason is None:
+            yield ecg, embed_windows(windows, encoder=encoder, device=device).mean(dim=0)
             continue
-        windows = read_windows(ecg, contract=contract)
-        if windows.reason is not None:
-            say(f"refused: {record}: {windows.reason}")
-            continue
-        yield ecg, embed_windows(windows, encoder=encoder, device=device).mean(dim=0)
-
-
-def _parts_of(file: Path) -> tuple[str | None, ...]:
-    try:
-        return list_parts(file)
-    except ReadError:
-        return (None,)  # reading it says what is wrong
+        reason = windows.reason if windows is not None else ecg.reason if isinstance(ecg, ReadError) else str(ecg)
+        refusals.append(f"{place.name}: {reason}")
+        say(f"refused: {refusals[-1]}")
 
 
 def _table(ecg_ids: list[str], patient_ids: list[str | None], embeddings: Tensor) -> pa.Table:

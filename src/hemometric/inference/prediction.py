@@ -43,6 +43,7 @@ class Prediction:
 
     Attributes:
         ecg_id: As the ECG names itself.
+        part: Which ECG of its file, where that holds several.
         refused: Whether the ECG is outside what the model may read; then there are no estimates.
         reason: Why it was refused.
         estimates: By target; means over the windows that were good.
@@ -64,6 +65,7 @@ class Prediction:
     trained_on_simulated: bool = False
     reliability: float | None = None
     neighbours: tuple[str, ...] = ()
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +93,21 @@ Answers = Sequence[tuple[Path, Prediction]]
 
 
 def predictions_text(answers: Answers) -> str:
-    """One or more lines for each file: values with unit and interval, probabilities, or why it was refused."""
+    """One or more lines for each ECG: values with unit and interval, probabilities, or why it was refused."""
     return "\n".join(_text(path, prediction) for path, prediction in answers)
 
 
 def _text(path: Path, prediction: Prediction) -> str:
+    name = str(path) if prediction.part is None else f"{path}, part {prediction.part}"
     if prediction.refused:
-        return f"{path}: refused: {prediction.reason}"
+        return f"{name}: refused: {prediction.reason}"
     lines = []
     for estimate in prediction.estimates.values():
         digits, interval = _digits(estimate.target), ""
         if estimate.low is not None and estimate.high is not None and prediction.coverage is not None:
             interval = f" ({prediction.coverage:.0%} interval {estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
         chances = "".join(f", P({event}) = {chance:.2f}" for event, chance in estimate.probability.items())
-        lines.append(f"{path}: {estimate.target} {estimate.value:.{digits}f} {estimate.unit}{interval}{chances}")
+        lines.append(f"{name}: {estimate.target} {estimate.value:.{digits}f} {estimate.unit}{interval}{chances}")
     if prediction.n_windows + prediction.n_windows_refused > 1:
         refused = f", {prediction.n_windows_refused} refused" if prediction.n_windows_refused else ""
         lines.append(f"  mean over {prediction.n_windows} windows{refused}")
@@ -124,6 +127,6 @@ def _digits(target: str) -> int:
 
 
 def predictions_json(answers: Answers) -> str:
-    """One JSON array with an object for each file; unknown numbers are null."""
+    """One JSON array with an object for each ECG; unknown numbers are null."""
     content = [{"file": str(path), **asdict(prediction)} for path, prediction in answers]
     return json.dumps(content, indent=2, allow_nan=False)

@@ -1,6 +1,6 @@
 """From a fine-tuned run and an ECG to an estimate, or to the reason why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from hemometric.ecg import Ecg
 from hemometric.errors import EcgError, ReadError
-from hemometric.formats import read_ecg_apart
+from hemometric.formats import Place, read_ecg_apart
 from hemometric.inference.embedding import embed_windows, prepare_rows, read_windows
 from hemometric.inference.prediction import Prediction, RowPredictions, TargetEstimate
+from hemometric.inference.reading import find_places, read_places
+from hemometric.progress import track
 from hemometric.store import Store
 from hemometric.training.calibration import Calibration, read_calibrations
 from hemometric.training.contract import ModelContract, TargetContract
@@ -86,18 +88,44 @@ class Predictor:
         known = [one.reliability for one in estimates.values() if one.reliability is not None]
         return replace(answer, estimates=estimates, coverage=self.coverage, reliability=min(known, default=None))
 
-    def predict_file(self, path: str | Path) -> Prediction:
+    def predict_file(self, path: str | Path, *, part: str | None = None) -> Prediction:
         """Read an ECG file and estimate the run's targets; a file that cannot be read is refused with the reason.
 
         Args:
             path: In any supported format.
+            part: Which ECG of a file that holds several.
         """
         try:
-            return self.predict(read_ecg_apart(Path(path)))
+            return replace(self.predict(read_ecg_apart(Path(path), part=part)), part=part)
         except (ReadError, EcgError) as error:
-            reason = error.reason if isinstance(error, ReadError) else str(error)
-            simulated = self.contract.trained_on_simulated
-            return Prediction(ecg_id=Path(path).stem, refused=True, reason=reason, trained_on_simulated=simulated)
+            return self._refuse(Place(Path(path), part), error)
+
+    def predict_files(self, paths: Sequence[str | Path]) -> Iterator[tuple[Path, Prediction]]:
+        """Estimate the run's targets for every ECG of some files, in order.
+
+        Of a file that holds several ECGs each has an answer of its own. Several ECGs are read in other processes: a
+        file that ends or hangs its reader is refused, and the next is read.
+
+        Args:
+            paths: In any supported formats.
+
+        Raises:
+            StoreError: A process cannot be started.
+        """
+        places = find_places([Path(path) for path in paths])
+        for place, ecg in track(read_places(places), total=len(places), unit="ECGs", title="predict"):
+            part = place.part if place.n_parts > 1 else None
+            answer = self.predict(ecg) if isinstance(ecg, Ecg) else self._refuse(place, ecg)
+            yield place.path, replace(answer, part=part)
+
+    def _refuse(self, place: Place, error: ReadError | EcgError) -> Prediction:
+        return Prediction(
+            ecg_id=place.path.stem,
+            refused=True,
+            reason=error.reason if isinstance(error, ReadError) else str(error),
+            trained_on_simulated=self.contract.trained_on_simulated,
+            part=place.part,
+        )
 
     def predict_rows(self, store: Store, rows: NDArray[np.int64], *, target: str | None = None) -> RowPredictions:
         """Estimate one target for rows of a store; `predict_rows_by_target` estimates all at the cost of one.
