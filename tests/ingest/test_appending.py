@@ -89,12 +89,29 @@ def test_what_is_there_is_not_doubled_and_a_second_time_changes_nothing(store, t
     assert content(store) == before
 
 
-def test_a_copy_under_another_patient_stays_with_the_first_and_is_said(store, tmp_path):
+def test_a_copy_under_another_patient_is_kept_and_ties_the_two_also_for_ecgs_that_come_later(store, tmp_path):
     shutil.copytree(tmp_path / "archive", tmp_path / "copy")
     table = describe(tmp_path / "copy", first=40)
-    told = append(store, [tmp_path / "copy"], settings=IngestSettings(metadata=table, **IN_PROCESS)).text()
-    assert "5 of these are there under another patient" in told
-    assert len(Store.open(store)) == 5
+    settings = IngestSettings(metadata=table, **IN_PROCESS)
+    first = append(store, [tmp_path / "copy"], settings=settings)
+    assert "the very samples of 5 ECGs are there under another patient: they are kept under both" in first.text()
+    assert Store.open(store).joined_patients == (("pat0", "pat40"), ("pat1", "pat41"), ("pat2", "pat42"))
+    again = append(store, [tmp_path / "copy"], settings=settings)
+    assert (first.added.n_ecgs, again.added.n_ecgs, again.added.copies.n) == (5, 0, 5)
+    assert verify(store) == []
+
+
+def test_the_same_ecg_of_the_same_name_under_another_patient_is_refused_with_a_way_out(store, tmp_path, content):
+    before = content(store)
+    table = describe(tmp_path / "archive", first=1)
+    with pytest.raises(
+        StoreError,
+        match=r"5 ECGs are there under another patient \('archive/part0/r000#0': patient 'pat0' there, patient 'pat1'",
+    ):
+        append(store, [tmp_path / "archive"], settings=IngestSettings(metadata=table, **IN_PROCESS))
+    assert {name: data for name, data in content(store).items() if not name.startswith(APPEND)} == before
+    nobody = append(store, [tmp_path / "archive"], settings=IngestSettings(**IN_PROCESS))  # a table was forgotten
+    assert (nobody.added.n_ecgs, nobody.added.copies.n) == (0, 5)
 
 
 def test_another_ecg_of_a_name_that_is_there_is_refused(store, tmp_path, write, microvolts_of, content):
@@ -162,7 +179,7 @@ def test_a_patients_split_stays_and_a_new_one_needs_a_word(store, tmp_path, make
     now = dict(zip(whole.ecgs["patient_id"].to_pylist(), whole.splits().tolist(), strict=True))
     assert now == {**roles, "pat3": "test", "pat4": "test"}
     assert whole.splits().tolist()[:5] == [roles[patient] for patient in ids]
-    assert summary.added.n_placed == 2
+    assert summary.added.placed.n_new == 2
     assert verify(store) == []
 
 

@@ -99,17 +99,18 @@ def test_a_store_without_splits_of_its_own_keeps_those_by_hash(full_store, tmp_p
     assert json.loads((tmp_path / "out" / "splits.json").read_text())["of"][1] == {"name": "b", "rule": "by hash"}
 
 
-def test_nobody_moves_where_a_shared_ecg_had_joined_two_patients(full_store, tmp_path):
+def test_a_copy_under_another_patient_stays_so_that_the_two_share_a_split(full_store, tmp_path):
     splits = assign([f"person-{k:03d}" for k in range(30)]).tolist()
     other = next(k for k in range(1, 30) if splits[k] != splits[0])
     joined = full_store("a", people=[0, other], twins=(0, other), with_splits=False)
     alone = full_store("b", name="other", people=[0], with_splits=False)
-    merge([alone, joined], out=tmp_path / "out", same_patients=True)  # the ECGs of the first one are in both
+    summary = merge([alone, joined], out=tmp_path / "out", same_patients=True)
     both = Store.open(tmp_path / "out")
-    assert both.ecgs["patient_id"].to_pylist() == ["person-000"] * 3
-    merge([joined, full_store("c", name="far", people=[40], with_splits=False)], out=tmp_path / "more")
-    assert set(Store.open(tmp_path / "more").splits()[:6].tolist()) == {splits[0]}
-    assert not (tmp_path / "more" / "splits.csv").exists()
+    assert both.ecgs["patient_id"].to_pylist() == ["person-000"] * 3 + [f"person-{other:03d}"] * 3
+    assert (summary.copies.n, summary.copies.n_tying) == (3, 3)
+    assert both.joined_patients == (("person-000", f"person-{other:03d}"),)
+    assert set(both.splits().tolist()) == {splits[0]}
+    assert not (tmp_path / "out" / "splits.csv").exists()
 
 
 def test_two_ecgs_of_one_name_are_refused_or_get_the_names_of_their_stores(full_store, tmp_path):

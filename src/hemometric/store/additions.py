@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hemometric.errors import SettingsError, StoreError
+from hemometric.errors import SettingsError
 from hemometric.settings import suggest
 from hemometric.store.beginning import APPENDED
 from hemometric.store.changing import APPEND, Change, check_unchanged
 from hemometric.store.concatenation import join_label_rejects, join_rows, record_of, records_of
 from hemometric.store.copies import IDENTITY, Copies, find_copies
-from hemometric.store.placing import NEW_PATIENTS, put_splits
+from hemometric.store.placing import NEW_PATIENTS, Placed, put_splits
 from hemometric.store.quality import count_quality, encode_quality
 from hemometric.store.reading import Store, count_shards, shard_path, table_path
 from hemometric.store.shards import encode_shard
@@ -26,11 +26,13 @@ from hemometric.store.tables import (
     QUALITY,
     REJECTS,
     Reject,
+    concat_ecgs,
     decode_rejects,
     encode_rejects,
     encode_table,
     read_table,
 )
+from hemometric.store.ties import tell_moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Addition:
         n_values: Catheter values that came with the new ECGs and are new.
         n_stale: Patients who had ECGs in the store and have new values: the links were removed.
         n_unlinked: New ECGs of patients with catheter values, where the store is linked.
-        n_placed: New patients who were added to `splits.csv`.
+        placed: What became of the splits.
         has_neighbors: Whether the store was mined.
     """
 
@@ -62,7 +64,7 @@ class Addition:
     n_values: int
     n_stale: int
     n_unlinked: int
-    n_placed: int
+    placed: Placed
     has_neighbors: bool
 
     def text(self) -> str:
@@ -71,7 +73,7 @@ class Addition:
             f"{self.store}: {self.n_ecgs:,} new ECGs of {self.n_patients:,} patients ({self.n_new_patients:,} of them "
             f"new) in {self.n_shards:,} new shards; {self.n_total:,} ECGs now"
         ]
-        lines += self.copies.sentences()
+        lines += self.copies.sentences() + tell_moved(self.placed.moved)
         if self.n_values:
             lines.append(f"{self.n_values:,} new catheter values came with them")
         if self.n_stale:
@@ -81,9 +83,9 @@ class Addition:
             )
         if not self.n_ecgs:
             return "\n".join([*lines, "no ECG was added: the shards are as before"])
-        if self.n_placed:
+        if self.placed.n_new:
             lines.append(
-                f"splits.csv: {self.n_placed:,} new patients were added; to place everybody by a rule again: "
+                f"splits.csv: {self.placed.n_new:,} new patients were added; to place everybody by a rule again: "
                 f"hemometric split {self.store}"
             )
         if self.n_unlinked and not self.n_stale:
@@ -110,11 +112,10 @@ def add_ecgs(change: Change, store: Store, new: Store, *, new_patients: str | No
 
     Raises:
         SettingsError: A new patient has no split.
-        StoreError: An ECG has the name of another one, the two have other columns, or the store cannot be written.
+        StoreError: An ECG has the name of another one, or the store cannot be written.
     """
     if new_patients is not None and new_patients not in NEW_PATIENTS:
         raise SettingsError(f"--new-patients: unknown {new_patients!r}{suggest(new_patients, NEW_PATIENTS)}")
-    check_same_columns(store, new)
     advice = (
         "the file has changed, or another hemometric reads it otherwise, or another SOURCE folder has the same names "
         "(rename it); nothing was added"
@@ -127,7 +128,7 @@ def add_ecgs(change: Change, store: Store, new: Store, *, new_patients: str | No
     is_new = pc.invert(pc.is_in(patients, value_set=pc.unique(store.ecgs["patient_id"])))
     owners = ["patient_id", "content_hash"]
     whole = pa.concat_tables([store.ecgs.select(owners), added.select(owners)])
-    n_placed = put_splits(change, store, whole, how=new_patients)
+    placed = put_splits(change, store, whole, how=new_patients)
     n_shards = _add_shards(change, store, new, is_copy)
     rejects = _add_rejects(change, store, new, added)
     n_values, n_stale = _add_labels(change, store, new)
@@ -137,7 +138,7 @@ def add_ecgs(change: Change, store: Store, new: Store, *, new_patients: str | No
         entry = {**new.manifest.provenance, "n_ecgs": added.num_rows}
         provenance = {**provenance, APPENDED: [*provenance.get(APPENDED, []), entry]}
     if QUALITY in store.manifest.files:
-        counts = count_quality(pa.concat_tables([store.ecgs, added]), rejects, provenance=provenance)
+        counts = count_quality(concat_ecgs([store.ecgs, added]), rejects, provenance=provenance)
         change.put(QUALITY, [encode_quality(counts)])
     n_total = len(store) + added.num_rows
     change.commit(store.manifest.model_copy(update={"provenance": provenance, "n_ecgs": n_total}))
@@ -152,24 +153,9 @@ def add_ecgs(change: Change, store: Store, new: Store, *, new_patients: str | No
         n_values=n_values,
         n_stale=n_stale,
         n_unlinked=_count_unlinked(store, added),
-        n_placed=n_placed,
+        placed=placed,
         has_neighbors=(store.path / NEIGHBORS).exists(),
     )
-
-
-def check_same_columns(one: Store, other: Store) -> None:
-    """Check that two stores have the same quality flags.
-
-    Raises:
-        StoreError: They have not.
-    """
-    mine, theirs = one.ecgs.schema.names, other.ecgs.schema.names
-    if mine != theirs:
-        differing = sorted(set(mine) ^ set(theirs)) or theirs
-        raise StoreError(
-            f"{one.path}: made by another hemometric, which knew other quality flags ({', '.join(differing)}): make it "
-            "anew with this one first"
-        )
 
 
 def _add_shards(change: Change, store: Store, new: Store, is_copy: NDArray[np.bool_]) -> int:

@@ -16,7 +16,7 @@ from hemometric.errors import SettingsError
 from hemometric.store.concatenation import join_label_rejects, join_rows, records_of
 from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
 from hemometric.store.reading import Store
-from hemometric.store.splits import SPLITS_FILE, assign_joined, describe_torn, join_copied
+from hemometric.store.splits import SPLITS, SPLITS_FILE, assign_joined, describe_torn, join_copied
 from hemometric.store.splitting import RULE_FILE, describe_rule
 from hemometric.store.tables import (
     ATTRITION,
@@ -30,9 +30,10 @@ from hemometric.store.tables import (
     decode_rejects,
     encode_table,
 )
+from hemometric.store.ties import BY_HASH, bring_together, describe_torn_ties, find_torn, is_by_hash, tell_moved
 from hemometric.targets import Target
 
-_OWNERS = ("patient_id", "content_hash")
+_OWNERS = ["patient_id", "patient_id_known", "content_hash"]
 _OF_ONE_STORE = (ATTRITION, GAPS, QUALITY, NEIGHBORS)
 
 
@@ -116,7 +117,7 @@ def join_tables(parts: Sequence[Part], *, n_shared: int, out: Path) -> Joined:
         out: The new store, for what is to be done there.
 
     Raises:
-        SettingsError: A patient is in two splits.
+        SettingsError: A patient is in two splits, or an ECG ties patients in different ones.
         StoreError: A table cannot be read.
     """
     stores = [part.store for part in parts]
@@ -124,10 +125,9 @@ def join_tables(parts: Sequence[Part], *, n_shared: int, out: Path) -> Joined:
     targets = {target.name: target for store in stores for target in read_targets(store.path)}
     if targets:
         others[TARGETS_FILE] = encode_targets(list(targets.values()))
-    splits = _join_splits(parts)
-    if splits:
-        others |= splits
-        remarks.append("splits.csv: every patient stays in the split that it has in its store")
+    splits, told = _join_splits(parts)
+    others |= splits
+    remarks += told
     why = _why_no_links(parts, n_shared=n_shared)
     tables = [part.rename(links.filter(_is_kept(part, links))) for part in parts if (links := part.store.links())]
     if tables and not why:
@@ -190,39 +190,67 @@ def _why_no_links(parts: Sequence[Part], *, n_shared: int) -> str:
     return ""
 
 
-def _join_splits(parts: Sequence[Part]) -> dict[str, bytes]:
-    """`splits.csv` and its rule where a store has its own, or where the hash would move somebody; else nothing.
+def _join_splits(parts: Sequence[Part]) -> tuple[dict[str, bytes], list[str]]:
+    """`splits.csv` and its rule where a store has its own, or the hash would move somebody; and what to say of it.
 
     Raises:
-        SettingsError: A patient is in two splits.
+        SettingsError: A patient is in two splits, or an ECG ties patients in different ones, and a user has given them.
     """
+    own = not all(is_by_hash(part.store) for part in parts)
     named: dict[str, str] = {}
     torn: dict[str, list[str]] = {}
     for part in parts:
-        patients = part.rename(part.store.ecgs)["patient_id"].to_pylist()
-        for patient, split in dict(zip(patients, part.store.splits().tolist(), strict=True)).items():
+        for patient, split in _splits_of(part).items():
             if named.setdefault(patient, split) != split:
                 torn.setdefault(patient, [named[patient]]).append(split)
-    if torn:
+    advice = "split one of the stores again so that they go together (hemometric split --from CSV)"
+    if torn and own:
+        raise SettingsError(f"merge: {describe_torn(torn)}: {advice}")
+    kept = {patient: min(splits, key=SPLITS.index) for patient, splits in torn.items()}
+    joined, natural = _split_by_hash(parts)
+    groups = find_torn(named | kept, joined=joined)
+    if groups and own:
         raise SettingsError(
-            f"merge: {describe_torn(torn)}: split one of the stores again as the other is (hemometric split --from CSV)"
+            "merge: the very same ECG stands under patients in different splits "
+            f"({describe_torn_ties(named, torn=groups)}): {advice}"
         )
-    kept = [part.rename(part.store.ecgs).filter(pa.array(~part.is_copy)) for part in parts]
-    columns = {
-        name: pa.chunked_array([chunk for ecgs in kept for chunk in ecgs[name].chunks], pa.string()) for name in _OWNERS
-    }
-    patients = pc.unique(columns["patient_id"]).to_pylist()
-    by_hash = assign_joined(patients, joined=join_copied(columns["patient_id"], columns["content_hash"])).tolist()
-    has_own = any((part.store.path / SPLITS_FILE).exists() for part in parts)
-    if not has_own and by_hash == [named[patient] for patient in patients]:
-        return {}
+    kept |= bring_together(named | kept, torn=groups)
+    moved = {patient: (named[patient], split) for patient, split in kept.items() if named[patient] != split}
+    moved |= {patient: (max(torn[patient], key=SPLITS.index), kept[patient]) for patient in torn}
+    splits = named | kept
+    if not own and natural == splits:
+        return {}, tell_moved(moved)
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("patient_id", "split"))
-    rows.writerows(sorted(named.items()))
+    rows.writerows(sorted(splits.items()))
     of = [{"name": part.store.path.resolve().name, "rule": describe_rule(part.store.path)} for part in parts]
-    rule = {"schema_version": 1, "by": "merge", "of": of}
-    return {SPLITS_FILE: text.getvalue().encode(), RULE_FILE: (json.dumps(rule, indent=1) + "\n").encode()}
+    rule = {"schema_version": 1, "by": "merge" if own else f"{BY_HASH} merge", "of": of}
+    others = "every other patient" if moved else "every patient"
+    return (
+        {SPLITS_FILE: text.getvalue().encode(), RULE_FILE: (json.dumps(rule, indent=1) + "\n").encode()},
+        [f"splits.csv: {others} stays in the split that it has in its store", *tell_moved(moved)],
+    )
+
+
+def _splits_of(part: Part) -> dict[str, str]:
+    """The split of each patient of a store, by the name that the patient has in the new one."""
+    owners = part.store.ecgs.select(["patient_id", "patient_id_known"])
+    names = pa.table({"before": owners["patient_id"], "now": part.rename(owners)["patient_id"]})
+    pairs = names.group_by(["before", "now"]).aggregate([])
+    splits = part.store.splits_of_patients()
+    columns = (pairs["before"].to_pylist(), pairs["now"].to_pylist())
+    return {now: splits[before] for before, now in zip(*columns, strict=True)}
+
+
+def _split_by_hash(parts: Sequence[Part]) -> tuple[tuple[tuple[str, ...], ...], dict[str, str]]:
+    """Who shares an ECG in the new store, and where the hash alone would put everybody."""
+    owners = pa.concat_tables(
+        [part.rename(part.store.ecgs.select(_OWNERS).filter(pa.array(~part.is_copy))) for part in parts]
+    )
+    joined = join_copied(owners["patient_id"], owners["content_hash"])
+    patients = pc.unique(owners["patient_id"]).to_pylist()
+    return joined, dict(zip(patients, assign_joined(patients, joined=joined).tolist(), strict=True))
 
 
 def _join_rejects(parts: Sequence[Part]) -> list[Reject]:

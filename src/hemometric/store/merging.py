@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from hemometric.deidentification import KEY
 from hemometric.errors import SettingsError, StoreError
 from hemometric.progress import say, track
-from hemometric.store.additions import check_same_columns
 from hemometric.store.beginning import StoreSettings
 from hemometric.store.changing import check_unchanged
 from hemometric.store.copies import IDENTITY, Copies, find_copies
@@ -132,7 +131,6 @@ def _check_alike(stores: Sequence[Store]) -> None:
 
     Raises:
         SettingsError: They cannot; the message names all that differs.
-        StoreError: They have other quality flags.
     """
     first, *others = stores
     for other in others:
@@ -146,7 +144,6 @@ def _check_alike(stores: Sequence[Store]) -> None:
                 f"merge: {first.path} and {other.path} differ in {', '.join(differing)}: make one of them anew as the "
                 "other is"
             )
-        check_same_columns(first, other)
 
 
 def _describe(store: Store) -> list[tuple[str, str]]:

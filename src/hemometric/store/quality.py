@@ -15,9 +15,9 @@ from hemometric.store.concatenation import record_of, records_of
 from hemometric.store.reading import Store
 from hemometric.store.tables import QUALITY, REJECTS, Reject, decode_rejects, find_flags, write_store_files
 
-KINDS = ("accepted", "unflagged", "flag", "rejected", "rejected-window")
-"""Accepted ECGs; those of them without a flag; ECGs by flag; rejected records by reason, and rejected windows of
-records that were accepted with others."""
+KINDS = ("accepted", "unflagged", "flag", "not-judged", "rejected", "rejected-window")
+"""Accepted ECGs; those of them without a flag; ECGs by flag; by flag those that an older hemometric brought, which did
+not know it; rejected records by reason, and rejected windows of records that were accepted with others."""
 
 SINGLE_FILES = "(single files)"
 _COLUMNS = ("source", "dataset", "kind", "code", "n")
@@ -62,9 +62,11 @@ def count_quality(
     counts: Counter[tuple[str, str, str]] = Counter()
     unflagged = pa.array([True] * len(sources))
     for code, column in flags.items():
-        flagged = ecgs[column].combine_chunks()
+        judged = ecgs[column].combine_chunks()
+        flagged = pc.fill_null(judged, False)
         unflagged = pc.and_(unflagged, pc.invert(flagged))
         _add(counts, sources.filter(flagged), kind="flag", code=code)
+        _add(counts, sources.filter(pc.is_null(judged)), kind="not-judged", code=code)
     _add(counts, sources, kind="accepted")
     _add(counts, sources.filter(unflagged), kind="unflagged")
     accepted = records_of(ecgs) if rejects else set()

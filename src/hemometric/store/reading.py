@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hemometric.ecg import INDEPENDENT_LEADS, INDEPENDENT_ROWS, LEADS, Waveform, derive_leads
@@ -20,6 +21,7 @@ from hemometric.store.tables import (
     LINKS_SCHEMA,
     TRUTH_SCHEMA,
     check_ecgs_schema,
+    concat_ecgs,
     count_rows,
     read_optional_table,
     read_table,
@@ -95,7 +97,10 @@ class Store:
 
     @cached_property
     def ecgs(self) -> pa.Table:
-        """One row per ECG, in the order of the rows of `take`; columns as in `ECGS_SCHEMA`, then the quality flags."""
+        """One row per ECG, in the order of the rows of `take`; columns as in `ECGS_SCHEMA`, then the quality flags.
+
+        A flag is null of ECGs that an older hemometric brought, which did not judge by it; see `tables.concat_ecgs`.
+        """
         tables = [read_table(table_path(self.path, number)) for number in range(len(self._shards))]
         for number, (table, shard) in enumerate(zip(tables, self._shards, strict=True)):
             check_ecgs_schema(table.schema, where=str(table_path(self.path, number)))
@@ -103,7 +108,7 @@ class Store:
                 raise StoreError(
                     f"{self.path}: was changed since it was opened (withdraw?); begin again with the store as it is now"
                 )
-        return pa.concat_tables(tables)
+        return concat_ecgs(tables)
 
     def take(self, rows: Rows) -> Waveform:
         """Read ECGs, all twelve leads.
@@ -175,16 +180,25 @@ class Store:
             StoreError: `splits.csv` is not usable, or puts patients who share an ECG into different splits.
         """
         patient_ids = self.ecgs["patient_id"].combine_chunks().dictionary_encode()
-        patients = patient_ids.dictionary.to_pylist()
-        path = self.path / SPLITS_FILE
-        if path.exists():
-            of_patient = read_splits(path, patient_ids=patients)
-            named = dict(zip(patients, of_patient.tolist(), strict=True))
-            check_joined(named, joined=self.joined_patients, where=str(path))
-        else:
-            of_patient = assign_joined(patients, joined=self.joined_patients)
+        of_patient = np.array(list(self._split(patient_ids.dictionary.to_pylist()).values()), dtype="U11")
         of_row: NDArray[np.str_] = of_patient[patient_ids.indices.to_numpy(zero_copy_only=False)]
         return of_row
+
+    def splits_of_patients(self) -> dict[str, str]:
+        """The split of each patient of the store, as `splits` has it.
+
+        Raises:
+            StoreError: As `splits`.
+        """
+        return self._split(pc.unique(self.ecgs["patient_id"]).to_pylist())
+
+    def _split(self, patients: Sequence[str]) -> dict[str, str]:
+        path = self.path / SPLITS_FILE
+        if not path.exists():
+            return dict(zip(patients, assign_joined(patients, joined=self.joined_patients).tolist(), strict=True))
+        named = dict(zip(patients, read_splits(path, patient_ids=patients).tolist(), strict=True))
+        check_joined(named, joined=self.joined_patients, where=str(path))
+        return named
 
     def _read(self, rows: Rows) -> Microvolts:
         checked = _check_rows(rows, n_rows=len(self))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,31 @@ def check_ecgs_schema(schema: pa.Schema, *, where: str) -> None:
             raise StoreError(
                 f"{where}: column {field.name} ({field.type}) is not a quality flag `flag_...` of type bool"
             )
+
+
+def concat_ecgs(tables: Sequence[pa.Table]) -> pa.Table:
+    """The ECG tables of several shards as one.
+
+    Each was written with the quality flags that its hemometric knew. A flag that a table lacks is null of its ECGs: by
+    that nobody has judged them. In no file is a null.
+
+    Args:
+        tables: One or more, as `check_ecgs_schema` wants them.
+    """
+    counts = Counter(name for table in tables for name in table.schema.names)
+    fields = {field.name: field for table in tables for field in table.schema}
+    schema = pa.schema(
+        [field.with_nullable(field.nullable or counts[name] < len(tables)) for name, field in fields.items()]
+    )
+    return pa.concat_tables([_complete(table, schema) for table in tables])
+
+
+def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema.equals(schema):
+        return table
+    there = set(table.schema.names)
+    columns = [table[name] if name in there else pa.nulls(table.num_rows, pa.bool_()) for name in schema.names]
+    return pa.table(columns, schema=schema)
 
 
 def _describe(schema: pa.Schema) -> str:
