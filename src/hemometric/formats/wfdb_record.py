@@ -66,11 +66,7 @@ def _read_signals(path: Path, header: Header) -> tuple[Waveform, float, tuple[st
     signals = [header.signals[channel] for channel in channels]
     factors = check_units(path, leads, [signal.unit or "mV" for signal in signals])
     _check_gains(path, leads, signals, factors)
-    physical, notes = decode_signals(path, header, channels)
-    for row, factor in zip(physical, factors, strict=True):
-        if factor != 1.0:
-            row /= factor
-    waveform = physical.astype(np.float32)
+    waveform, notes = decode_signals(path, header, channels, units_per_mv=factors)
     notes = (*notes, *_defaults(signals))
     if leads == INDEPENDENT_LEADS:
         waveform = derive_leads(waveform)

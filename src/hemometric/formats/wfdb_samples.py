@@ -11,10 +11,9 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from hemometric.ecg import Waveform
 from hemometric.errors import ReadError
 from hemometric.formats.wfdb_header import Header, Signal
-
-Physical = NDArray[np.float64]
 
 BYTES_PER_SAMPLE = {"8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0} | {
     "212": 3 / 2,
@@ -50,17 +49,20 @@ UNREADABLE = (
 """What a third-party reader raises on a file that is not what it claims to be."""
 
 
-def decode_signals(path: Path, header: Header, channels: Sequence[int]) -> tuple[Physical, tuple[str, ...]]:
+def decode_signals(
+    path: Path, header: Header, channels: Sequence[int], *, units_per_mv: Sequence[float]
+) -> tuple[Waveform, tuple[str, ...]]:
     """Decode some signals of an ordinary record.
 
     Args:
         path: The header.
         header: As `read_header` gives it, without segments.
         channels: Places of the wanted signals in the header; only the files that hold these are opened.
+        units_per_mv: Of each wanted signal: how many of its unit are 1 mV.
 
     Returns:
-        The samples in the unit of each signal, NaN where the file marks them missing, shape (n_channels, n_samples);
-        and notes on what had to be assumed.
+        The samples in mV, NaN where the file marks them missing, shape (n_channels, n_samples), float32, computed in
+        float64; and notes on what had to be assumed.
 
     Raises:
         ReadError: A file is missing ("missing"), too short ("truncated"), in a format that does not exist
@@ -78,18 +80,22 @@ def decode_signals(path: Path, header: Header, channels: Sequence[int]) -> tuple
         decoded = [list(_decode_plain(path, signals, n_frames)) for signals in contents]
     else:
         decoded = [_decode_by_wfdb(path, signals, n_frames, header.frame_rate_hz) for signals in contents]
-    physical = np.empty((len(wanted), n_frames * wanted[0].per_frame), dtype=np.float64)
-    for row, (channel, signal) in enumerate(zip(channels, wanted, strict=True)):
+    waveform = np.empty((len(wanted), n_frames * wanted[0].per_frame), dtype=np.float32)
+    exact = np.empty(waveform.shape[1], dtype=np.float64)  # one lead at a time stays in the cache
+    for row, channel, signal, per_mv in zip(waveform, channels, wanted, units_per_mv, strict=True):
         place = sum(other.file_name == signal.file_name for other in header.signals[:channel])
         samples = decoded[files.index(signal.file_name)][place]
-        np.subtract(samples, float(signal.baseline), out=physical[row], dtype=np.float64)
-        physical[row] /= signal.gain
+        np.subtract(samples, float(signal.baseline), out=exact, dtype=np.float64)
+        exact /= signal.gain
+        if per_mv != 1.0:
+            exact /= per_mv
+        row[:] = exact
         marker = INVALID_SAMPLE.get(signal.storage)
         if marker is not None and samples.min() == marker:
-            physical[row, samples == marker] = np.nan
+            row[samples == marker] = np.nan
         if signal.skew:
-            _align(physical[row], late=signal.skew * signal.per_frame)
-    return physical, notes
+            _align(row, late=signal.skew * signal.per_frame)
+    return waveform, notes
 
 
 def load_wfdb() -> ModuleType:
@@ -156,7 +162,7 @@ def _count_frames(path: Path, header: Header, signals: list[Signal], size: int) 
     return n_frames, (f"number of samples absent: {n_frames:,} from the size of {name}",)
 
 
-def _align(samples: Physical, *, late: int) -> None:
+def _align(samples: NDArray[np.float32], *, late: int) -> None:
     """Move a signal that is `late` samples forward, in place; its end is not in the file."""
     samples[:-late] = samples[late:].copy()
     samples[-late:] = np.nan

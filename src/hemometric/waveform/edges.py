@@ -26,8 +26,12 @@ def extend(waveform: NDArray[np.float32], *, n_before: int, n_after: int, dtype:
     extended = np.empty((*waveform.shape[:-1], n_before + n + n_after), dtype=dtype)
     extended[..., n_before : n_before + n] = waveform
     inner = extended[..., n_before : n_before + n]
-    before = np.minimum(np.arange(n_before, 0, -1), n - 1)
-    after = np.maximum(n - 2 - np.arange(n_after), 0)
-    extended[..., :n_before] = 2.0 * inner[..., :1] - inner[..., before]
-    extended[..., n_before + n :] = 2.0 * inner[..., -1:] - inner[..., after]
+    before, after = extended[..., :n_before], extended[..., n_before + n :]
+    twice_first, twice_last = 2.0 * inner[..., :1], 2.0 * inner[..., -1:]
+    n_turned = min(n_before, n - 1)
+    np.subtract(twice_first, inner[..., n_turned:0:-1], out=before[..., n_before - n_turned :])
+    before[..., : n_before - n_turned] = twice_first - inner[..., -1:]
+    n_turned = min(n_after, n - 1)
+    np.subtract(twice_last, inner[..., n - 1 - n_turned : n - 1][..., ::-1], out=after[..., :n_turned])
+    after[..., n_turned:] = twice_last - inner[..., :1]
     return extended

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemometric.ecg import LEADS, Waveform
-from hemometric.waveform.quality_electrodes import find_swaps
+from hemometric.waveform.quality_electrodes import find_swaps, medians_of_rows
 from hemometric.waveform.quality_limbs import explain_mismatch
 
 REFUSE_CODES = ("too-short", "nan", "flat-lead", "implausible-amplitude", "saturation", "einthoven", "goldberger")
@@ -110,14 +110,15 @@ def assess(waveform: Waveform, *, sampling_rate_hz: float) -> tuple[Finding, ...
     if n_samples / sampling_rate_hz < SHORTEST_S:
         seconds = n_samples / sampling_rate_hz
         return (_found("too-short", f"{seconds:.2f} s of signal, at least {SHORTEST_S:g} s are needed"),)
-    lead_has_gap = ~np.isfinite(waveform.sum(axis=1, dtype=np.float64))
+    extremes_mv = np.stack([waveform.max(axis=1), waveform.min(axis=1)])
+    lead_has_gap = ~np.isfinite(extremes_mv).all(axis=0)
     if lead_has_gap.any():
         return (_describe_gaps(waveform, lead_has_gap),)
     ranges_mv = _ranges_by_second(waveform, sampling_rate_hz)
     return (
         *_find_flat(ranges_mv),
-        *_find_amplitude(waveform, ranges_mv),
-        *_find_saturation(waveform, sampling_rate_hz),
+        *_find_amplitude(waveform, extremes_mv, ranges_mv),
+        *_find_saturation(waveform, extremes_mv, sampling_rate_hz),
         *_find_mismatch(waveform, ranges_mv),
         *(_found(code, detail) for code, detail in find_swaps(waveform, sampling_rate_hz=sampling_rate_hz)),
     )
@@ -153,9 +154,11 @@ def _find_flat(ranges_mv: NDArray[np.float32]) -> Iterator[Finding]:
         yield _found("brief-flat", f"no signal in up to {worst:.0%} of the seconds of {', '.join(brief)}")
 
 
-def _find_amplitude(waveform: Waveform, ranges_mv: NDArray[np.float32]) -> Iterator[Finding]:
-    highest = np.abs(waveform).max(axis=1)
-    typical = np.median(ranges_mv, axis=1)
+def _find_amplitude(
+    waveform: Waveform, extremes_mv: NDArray[np.float32], ranges_mv: NDArray[np.float32]
+) -> Iterator[Finding]:
+    highest = np.abs(extremes_mv).max(axis=0)
+    typical = medians_of_rows(ranges_mv)
     if typical.max() > HIGHEST_BEAT_MV:
         worst = int(typical.argmax())
         yield _found(
@@ -182,13 +185,16 @@ def _find_amplitude(waveform: Waveform, ranges_mv: NDArray[np.float32]) -> Itera
         yield _found("high-amplitude", f"{LEADS[worst]} peaks {peaks[worst]:.3g} mV from its median (> {HIGH_MV:g} mV)")
 
 
-def _find_saturation(waveform: Waveform, sampling_rate_hz: float) -> Iterator[Finding]:
+def _find_saturation(
+    waveform: Waveform, extremes_mv: NDArray[np.float32], sampling_rate_hz: float
+) -> Iterator[Finding]:
     """Find leads that stay at their very highest or lowest value again and again, or for long."""
     held = np.zeros(len(LEADS))
-    for extreme in (waveform.max(axis=1), waveform.min(axis=1)):
+    for extreme in extremes_mv:
         at_extreme = waveform == extreme[:, None]
-        for lead in np.flatnonzero(at_extreme.sum(axis=1) >= 0.02 * sampling_rate_hz):
-            if abs(extreme[lead] - np.median(waveform[lead])) >= SATURATED_MV:
+        for lead in range(len(LEADS)):
+            often = np.count_nonzero(at_extreme[lead]) >= 0.02 * sampling_rate_hz
+            if often and abs(extreme[lead] - np.median(waveform[lead])) >= SATURATED_MV:
                 held[lead] = max(held[lead], _held_share(at_extreme[lead], sampling_rate_hz))
     worst = int(held.argmax())
     if held[worst] > 0:
@@ -248,5 +254,5 @@ def _explained_by_rounding(limb_leads: Waveform, ranges_mv: NDArray[np.float32])
         between = np.diff(np.unique(lead))
         between = between[between > 1e-4]
         step = max(step, float(between.min(initial=np.inf)) if between.size else 0.0)
-    typical_range = float(np.median(ranges_mv, axis=1).max())
+    typical_range = float(medians_of_rows(ranges_mv).max())
     return max(MISMATCH_MV, MISMATCH_STEPS * step, MISMATCH_OF_RANGE * typical_range)
