@@ -74,6 +74,7 @@ class LinkSummary:
         n_repeated_differing: Those of them that are another number.
         n_order_unknown: ECGs without a value since dates do not tell which came first.
         strangers: Some patients of the table who have no ECG in the store.
+        hidden: Whether the store is de-identified, so that its ids are not those of a table.
         alike: One of all such patients, and one of the store whose id differs in leading zeros, a prefix or ".0" alone.
     """
 
@@ -87,6 +88,7 @@ class LinkSummary:
     n_repeated_differing: int
     n_order_unknown: int
     strangers: tuple[str, ...] = ()
+    hidden: bool = False
     alike: tuple[str, str] | None = None
 
     @property
@@ -164,6 +166,11 @@ class LinkSummary:
     def remarks(self) -> list[str]:
         """What else should be known, a sentence each."""
         remarks = []
+        if self.hidden and self.n_labels_unknown_patient:
+            remarks.append(
+                "the store is de-identified: patients are found only with the secret of the store, and only where the "
+                "table writes their ids letter by letter as the ECGs had them"
+            )
         if self.alike:
             remarks.append(
                 "ids are compared letter by letter: is {!r} of the table {!r} of the store? (as Excel drops leading "

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hemometric.deidentification import Deidentifier, check_secret, describe_fault
+from hemometric.deidentification import KEY, Deidentifier, check_secret, describe_fault
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels.attrition import LinkSummary, ValueStep
 from hemometric.labels.catheter_csv import read_catheter_csv
@@ -185,6 +185,7 @@ def _sum_up(
     earlier: Mapping[str, Any],
     how: tuple[float, Side],
 ) -> LinkSummary:
+    hidden = KEY in store.manifest.provenance
     in_store = pc.is_in(labels["patient_id"], value_set=pc.unique(store.ecgs["patient_id"]))
     there, strangers = labels.filter(in_store), labels.filter(pc.invert(in_store))
     usable = _values("usable", labels)
@@ -209,7 +210,9 @@ def _sum_up(
         n_repeated=n_repeated,
         n_repeated_differing=n_differing,
         n_order_unknown=found.n_order_unknown,
-        strangers=tuple(pc.unique(strangers["patient_id"]).to_pylist()[:_STRANGERS_SHOWN]),
+        # Of a de-identified store a stranger is a hash, by which nobody finds a row of the table.
+        strangers=() if hidden else tuple(pc.unique(strangers["patient_id"]).to_pylist()[:_STRANGERS_SHOWN]),
+        hidden=hidden,
         alike=_find_alike(
             pc.unique(strangers["patient_id"]).to_pylist(), pc.unique(store.ecgs["patient_id"]).to_pylist()
         ),

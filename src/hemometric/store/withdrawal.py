@@ -185,7 +185,7 @@ def _find(store: Store, patients: Sequence[str], deidentifier: Deidentifier | No
         places = [place for place, patient in enumerate(patients, start=1) if patient.strip() in unknown]
         shown = ", ".join(map(str, places[:_SHOWN])) + (", ..." if places[_SHOWN:] else "")
         raise SettingsError(
-            f"{store.path}: {len(unknown):,} of {len(wanted):,} patients are not in the store (number {shown} of those "
+            f"{store.path}: {len(unknown):,} of {len(wanted):,} patients cannot be found (number {shown} of those "
             "given); nobody was withdrawn: leave them out, or correct them (the store is de-identified: give original "
             "ids and --deidentify SECRET_FILE, or ids as they stand in it)"
         )
@@ -195,7 +195,11 @@ def _find(store: Store, patients: Sequence[str], deidentifier: Deidentifier | No
     hint = "; nobody was withdrawn: leave them out, or correct them"
     if near := difflib.get_close_matches(unknown[0], [*there], n=1):
         hint += f" (did you mean {near[0]!r}?)"
-    raise SettingsError(f"{store.path}: {len(unknown):,} patients are not in the store: {shown}{hint}")
+    raise SettingsError(f"{store.path}: {_count_missing(len(unknown))}: {shown}{hint}")
+
+
+def _count_missing(n_patients: int) -> str:
+    return "a patient is not in the store" if n_patients == 1 else f"{n_patients:,} patients are not in the store"
 
 
 def _withdraw_shards(change: Change, store: Store, ids: set[str]) -> int:
