@@ -2,7 +2,7 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemometric.labels.moments import Moment, parse_moment, parse_moments
@@ -42,6 +42,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(texts=st.lists(TEXTS))
 def test_many_times_are_read_and_written_as_each_alone(texts):
     many = parse_moments(pa.array(texts, pa.string()))

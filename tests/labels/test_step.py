@@ -3,9 +3,12 @@ import dataclasses
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hemometric.errors import LabelError, SettingsError
 from hemometric.labels import Layout, ValueColumn, link, linked_labels
+from hemometric.labels.repeats import count_repeats
 from hemometric.store import Store, verify
 from hemometric.targets import Event, Target, find_target, forget_targets
 
@@ -217,3 +220,48 @@ def test_a_built_in_target_is_not_defined_anew(make_store, csv_of):
             labels_csv=csv_of("p1,2020-05-15,mpcwp,12,mmHg"),
             targets=[dataclasses.replace(EF, name="mpcwp", events=(Event("mpcwp", ">", 12.0),))],
         )
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.sampled_from(["2020-05-15", "2020-05-16"]),
+            st.sampled_from(["co", "rap"]),
+            st.sampled_from([4.0, 5.0]),
+        ),
+        max_size=12,
+    )
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_repeats_are_counted_as_one_by_one(labels_of, rows):
+    last = {row[:3]: row[3] for row in rows}
+    differing = sum(row[3] != last[row[:3]] for row in rows)
+    assert count_repeats(labels_of(rows)) == (len(rows) - len(last), differing)
+
+
+def test_an_interrupted_link_leaves_the_store_as_it_was(make_store, csv_of, monkeypatch):
+    store = make_store(ECGS_AT_HAND)
+    link(store, labels_csv=csv_of("p1,2020-05-15,mpcwp,12,mmHg"))
+    before = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    for step in (
+        "hemometric.labels.catheter_csv._understand",
+        "hemometric.labels.linking.find_nearest",
+        "hemometric.labels.gaps.draw_gaps",
+        "hemometric.store.changing.Change.commit",
+    ):
+        table = csv_of("p1,2020-05-15,co,4,L/min")
+        with monkeypatch.context() as patch:
+            patch.setattr(step, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                link(store, labels_csv=table)
+        left = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+        assert {path: left[path] for path in before} == before
+        assert Store.open(store.path).labels()["target"].to_pylist() == ["mpcwp"]
+    assert verify(store.path) == []
+    link(store, labels_csv=csv_of("p1,2020-05-15,co,4,L/min"))
+    assert Store.open(store.path).labels()["target"].to_pylist() == ["co"]

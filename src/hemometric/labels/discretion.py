@@ -1,13 +1,16 @@
 """A catheter table as a de-identified store may know it: other ids, moved dates, and no word of the file itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hemometric.deidentification import Deidentifier
 from hemometric.errors import LabelError
+from hemometric.labels.moments import parse_moments
 from hemometric.labels.values import CatheterTable, LabelReject
 
 
@@ -26,14 +29,15 @@ def hide_patients(
         deidentifier: Maps them.
         words: Targets and methods that may stay, since they are not of a row but of the table; None: all may.
     """
-    ids = [deidentifier.patient(patient) for patient in table.labels["patient_id"].to_pylist()]
+    name = cache(deidentifier.patient)  # a table has far more values than patients
+    given = table.labels["patient_id"].combine_chunks().dictionary_encode()
+    ids = pa.array([name(patient) for patient in given.dictionary.to_pylist()], pa.string()).take(given.indices)
     return move_dates(
         replace(
             table,
             labels=_with_column(table.labels, "patient_id", ids),
             rejects=tuple(
-                replace(one, patient_id=deidentifier.patient(one.patient_id) if one.patient_id else "")
-                for one in table.rejects
+                replace(one, patient_id=name(one.patient_id) if one.patient_id else "") for one in table.rejects
             ),
         ),
         deidentifier,
@@ -49,19 +53,24 @@ def move_dates(
     Raises:
         LabelError: A date cannot be moved back.
     """
-    ids, moments = table.labels["patient_id"].to_pylist(), table.labels["measured_at"].to_pylist()
-    moved = [deidentifier.moment(at, patient=patient) for at, patient in zip(moments, ids, strict=True)]
-    if None in moved:
-        raise LabelError("the date of a value is too early to be moved back; correct the table")
+    given = table.labels["patient_id"].combine_chunks().dictionary_encode()
+    patients, codes = given.dictionary.to_pylist(), given.indices.to_numpy()
+    days = np.array([deidentifier.days(patient) for patient in patients], dtype=np.int64)[codes]
+    try:
+        moved = parse_moments(table.labels["measured_at"]).move_back(days).texts()
+    except ValueError:
+        raise LabelError("the date of a value is too early to be moved back; correct the table") from None
     labels = _with_column(table.labels, "measured_at", moved)
     if words is not None:
-        told = [method if method in words else None for method in labels["method"].to_pylist()]
-        labels = _with_column(labels, "method", told)
+        may_stay = pc.is_in(labels["method"], value_set=pa.array(sorted(words), pa.string()))
+        labels = _with_column(labels, "method", pc.if_else(may_stay, labels["method"], pa.scalar(None, pa.string())))
     rejects = (_hide(reject, words) for reject in table.rejects)
-    order = pa.array(sorted(range(len(ids)), key=ids.__getitem__), pa.int64())  # a stable sort
+    turns = np.empty(len(patients), dtype=np.int64)
+    turns[sorted(range(len(patients)), key=patients.__getitem__)] = np.arange(len(patients))
+    order = pa.array(np.argsort(turns[codes], kind="stable"))
     return replace(
         table,
-        labels=pc.take(labels, order),
+        labels=labels.combine_chunks().take(order),
         rejects=tuple(sorted(rejects, key=lambda one: (one.patient_id, one.target, one.reason_code))),
     )
 
@@ -76,9 +85,9 @@ def hide_error(error: LabelError, deidentifier: Deidentifier | None) -> LabelErr
     )
 
 
-def _with_column(labels: pa.Table, name: str, values: Sequence[str | None]) -> pa.Table:
+def _with_column(labels: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     place = labels.schema.get_field_index(name)
-    return labels.set_column(place, labels.schema.field(name), pa.array(values, labels.schema.field(name).type))
+    return labels.set_column(place, labels.schema.field(name), values)
 
 
 def _hide(reject: LabelReject, words: Collection[str] | None) -> LabelReject:

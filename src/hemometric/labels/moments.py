@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 _HOURS = ("%H", "%I", "%c", "%X")
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
 _US_PER_SECOND, _US_PER_DAY = 10**6, 86_400 * 10**6
+_FIRST_US = (datetime.min - _EPOCH) // _MICROSECOND
 _PLAIN = r"^[12]\d{3}-\d{2}-\d{2}(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)?$"
 """What pyarrow reads exactly as `parse_moment` does, at a tenth of its time; it takes and refuses other forms."""
 
@@ -101,6 +102,17 @@ class Moments:
     def at(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Moments":
         """Some of them."""
         return Moments(self.at_us[chosen], self.time_known[chosen])
+
+    def move_back(self, days: NDArray[np.int64]) -> "Moments":
+        """The same times of the day so many days before, (n,) of them.
+
+        Raises:
+            ValueError: One would lie before the year 1.
+        """
+        moved = self.at_us - days * _US_PER_DAY
+        if (moved < _FIRST_US).any():
+            raise ValueError("lies before the year 1")
+        return Moments(moved, self.time_known)
 
     def texts(self) -> pa.Array:
         """As `Moment.text`."""

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +19,7 @@ from hemometric.labels.layout import Layout
 from hemometric.labels.linking import WINDOW_HOURS, Joined, Side, join
 from hemometric.labels.presets import Preset, find_preset
 from hemometric.labels.reject_file import encode_label_rejects, read_label_rejects
+from hemometric.labels.repeats import count_repeats
 from hemometric.labels.values import CatheterTable
 from hemometric.store import Store, write_store_files
 from hemometric.store.definitions import TARGETS_FILE, encode_targets, read_targets
@@ -194,7 +194,7 @@ def _sum_up(
         read = ValueStep("in the table", table.n_patients, table.n_read)
     elif earlier:
         read = ValueStep(**earlier["values"][0])
-    n_repeated, n_differing = _count_repeats(labels)
+    n_repeated, n_differing = count_repeats(labels)
     return LinkSummary(
         window_hours=how[0],
         side=how[1],
@@ -231,14 +231,3 @@ def _find_alike(strangers: Sequence[str], patients: Sequence[str]) -> tuple[str,
 
 def _values(title: str, labels: pa.Table) -> ValueStep:
     return ValueStep(title, pc.count_distinct(labels["patient_id"]).as_py(), labels.num_rows)
-
-
-def _count_repeats(labels: pa.Table) -> tuple[int, int]:
-    """Values that a later row with the same patient, target and time takes the place of; those that differ from it."""
-    names = ["patient_id", "target", "measured_at"]
-    rows = labels.select([*names, "value"]).append_column("row", pa.array(range(labels.num_rows), pa.int64()))
-    last = rows.group_by(names).aggregate([("row", "max")])
-    values = labels["value"].to_numpy()
-    pairs = rows.join(last, keys=names).select(["row", "row_max"])
-    n_differing = np.count_nonzero(values[pairs["row"].to_numpy()] != values[pairs["row_max"].to_numpy()])
-    return labels.num_rows - last.num_rows, int(n_differing)
