@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -103,3 +106,11 @@ def test_a_race_is_run_with_one_thread():
     wall, cpu = race_with_one_thread(("name", "case", "ECG/s"), look, look, counts=(1, 1), repeats=1, peer_name="peer")
     assert set(threads) == {1}
     assert wall["threads"] == cpu["threads"] == 1
+
+
+def test_the_time_of_processes_that_a_side_started_counts_as_its_own():
+    spin = "import time\nwhile time.process_time() < 0.3: pass"
+    (turns,) = race.take_turns_by_clock([lambda: subprocess.run([sys.executable, "-c", spin], check=True)], 1)[
+        "CPU time"
+    ]
+    assert turns[0] >= 0.3

@@ -12,6 +12,7 @@ from functools import partial
 from hemometric.bench.beats import bench_beats
 from hemometric.bench.distances import bench_dtw
 from hemometric.bench.encoders import bench_encoder
+from hemometric.bench.ingest import bench_ingest
 from hemometric.bench.losses import bench_mining_loss
 from hemometric.bench.neighbors import bench_neighbors
 from hemometric.bench.results import Benchmark, Result, results_text, write_results
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "encoder": bench_encoder,
     "circulation": bench_circulation,
     "rendering": bench_rendering,
+    "ingest": bench_ingest,
 }
 """Keys as on the command line."""
 

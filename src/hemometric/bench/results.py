@@ -28,6 +28,8 @@ _VERSIONED = (
     "pytorch-metric-learning",
     "circulation",
     "neurokit2",
+    "wfdb",
+    "scipy",
 )
 
 
