@@ -148,4 +148,7 @@ def inspect(
     """Say what a store holds, or what was read from one ECG file."""
     from hemometric.inspection import inspect_path
 
+    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
+        fault = "is a folder" if plot.is_dir() else f"there is no folder {plot.parent}"
+        raise SettingsError(f"--plot {plot}: {fault}; expected a file to write, such as ecg.png")
     typer.echo(inspect_path(what, part=part, plot=plot, save_quality=save_quality))

@@ -18,7 +18,7 @@ def append(
     format_name: Annotated[
         str, typer.Option("--format", help="auto: by content; or the name of one (wfdb, dicom, ...).")
     ] = "auto",
-    dataset: Annotated[str, typer.Option(help="auto: recognised per SOURCE; or ptb-xl, ptbdb, none.")] = "auto",
+    dataset: Annotated[str, typer.Option(help="auto: recognised per SOURCE; none; or a name, as for ingest.")] = "auto",
     metadata: Annotated[
         Path | None,
         typer.Option(metavar="CSV", help="Columns source or ecg_id, then patient_id, age_years, sex, acquired_at."),
