@@ -191,7 +191,7 @@ def test_one_store_is_not_several(full_store, tmp_path, names):
 
 
 def test_a_store_that_changes_meanwhile_or_is_damaged_is_refused(pair, tmp_path, monkeypatch):
-    really_read = merging._read_shard
+    really_add = merging._add_shard
     file = pair[1] / "shards" / "00000.npy"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -199,12 +199,12 @@ def test_a_store_that_changes_meanwhile_or_is_damaged_is_refused(pair, tmp_path,
         merge(pair, out=tmp_path / "out")
     file.write_bytes(whole)
 
-    def read_and_change(part, number):
+    def add_and_change(writer, part, number, *, cursor):
         if part.store.path == pair[1] and number == 0:
             withdraw(pair[0], ["person-000"])
-        return really_read(part, number)
+        really_add(writer, part, number, cursor=cursor)
 
-    monkeypatch.setattr(merging, "_read_shard", read_and_change)
+    monkeypatch.setattr(merging, "_add_shard", add_and_change)
     with pytest.raises(StoreError, match="was changed while it was merged"):
         merge(pair, out=tmp_path / "other")
     assert verify(tmp_path / "other") != []

@@ -12,7 +12,7 @@ from hemometric.errors import SettingsError
 from hemometric.settings import suggest
 from hemometric.store.beginning import APPENDED
 from hemometric.store.changing import APPEND, Change, check_unchanged
-from hemometric.store.concatenation import join_label_rejects, join_rows, record_of, records_of
+from hemometric.store.concatenation import find_new_rows, join_label_rejects, join_rows, record_of, records_of
 from hemometric.store.copies import IDENTITY, Copies, find_copies
 from hemometric.store.placing import NEW_PATIENTS, Placed, put_splits
 from hemometric.store.quality import count_quality, encode_quality
@@ -212,19 +212,19 @@ def _add_labels(change: Change, store: Store, new: Store) -> tuple[int, int]:
     labels = join_rows([before, brought])
     if brought is None or labels is None:
         return 0, 0
-    known = set() if before is None else {tuple(row.values()) for row in before.to_pylist()}
-    patients = [row["patient_id"] for row in brought.to_pylist() if tuple(row.values()) not in known]
-    if not patients:
+    values = find_new_rows(before, brought)
+    if not values.num_rows:
         return 0, 0
     check_unchanged(store.path, store.manifest, "labels.parquet")
     change.put("labels.parquet", [encode_table(labels)])
     links = store.links()
-    n_stale = len(set(patients) & set(pc.unique(store.ecgs["patient_id"]).to_pylist()))
+    there = pc.unique(store.ecgs["patient_id"])
+    n_stale = int(pc.sum(pc.is_in(pc.unique(values["patient_id"]), value_set=there)).as_py() or 0)
     if links is None or not n_stale:
-        return len(patients), 0
+        return values.num_rows, 0
     for name in ("links.parquet", ATTRITION, GAPS):
         change.remove(name)
-    return len(patients), n_stale
+    return values.num_rows, n_stale
 
 
 def _count_unlinked(store: Store, added: pa.Table) -> int:

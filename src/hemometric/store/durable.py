@@ -3,13 +3,19 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from hemometric.errors import StoreError
 
 Piece = bytes | memoryview
+
+_AT_ONCE, _PIECE = 2**30, 2**23
+_NO_COPY_IN_KERNEL = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+"""What the kernel answers where two file systems, or one of them, do not go together with `copy_file_range`."""
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free space",
@@ -50,6 +56,50 @@ def write_aside(path: Path, pieces: Sequence[Piece]) -> None:
         with contextlib.suppress(OSError):  # a disk that turned read-only
             path.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+def copy_aside(file: Path, path: Path, *, expected: str) -> None:
+    """Copy a file to `path` and wait until it is on the disk. A file system that can share the blocks does so.
+
+    The copy is hashed, not the file: so it is read once, and what stands there at last is what was checked.
+
+    Args:
+        file: What is copied.
+        path: Where to.
+        expected: Its SHA-256.
+
+    Raises:
+        StoreError: It cannot be read, has another hash, or the disk is full or not writable; then nothing is left.
+    """
+    try:
+        source = file.open("rb", buffering=0)
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be read ({error.strerror or error}); restore it first") from error
+    try:
+        with source, path.open("wb+", buffering=0) as copy:
+            _copy_bytes(source, copy)
+            os.fsync(copy.fileno())
+            copy.seek(0)
+            found = hashlib.file_digest(copy, "sha256").hexdigest()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+    if found != expected:
+        path.unlink(missing_ok=True)
+        raise StoreError(
+            f"{file}: changed since it was written; restore it first (hemometric verify says what changed)"
+        )
+
+
+def _copy_bytes(source: io.FileIO, copy: io.FileIO) -> None:
+    try:
+        while os.copy_file_range(source.fileno(), copy.fileno(), _AT_ONCE):
+            pass
+    except OSError as error:
+        if error.errno not in _NO_COPY_IN_KERNEL:
+            raise
+        shutil.copyfileobj(source, copy, _PIECE)
 
 
 def publish(aside: Path, path: Path) -> None:

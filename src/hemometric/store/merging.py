@@ -19,7 +19,6 @@ from hemometric.store.copies import IDENTITY, Copies, find_copies
 from hemometric.store.joining import Joined, Part, check_targets, join_tables
 from hemometric.store.manifest import read_manifest
 from hemometric.store.reading import Store, count_shards, shard_path, table_path
-from hemometric.store.shards import Microvolts
 from hemometric.store.tables import ECGS_SCHEMA, read_table
 from hemometric.store.writer import StoreWriter
 
@@ -215,9 +214,7 @@ def _fill(writer: StoreWriter, parts: Sequence[Part], joined: Joined) -> None:
     ]
     done = shards.index((writer.cursor["store"], writer.cursor["shard"])) + 1 if writer.cursor else 0
     for number, shard in track(shards[done:], total=len(shards), unit="shards", title="merge", done=done):
-        microvolts, ecgs = _read_shard(parts[number], shard)
-        if ecgs.num_rows:
-            writer.write_shard(microvolts, ecgs, rejects=[], cursor={"store": number, "shard": shard})
+        _add_shard(writer, parts[number], shard, cursor={"store": number, "shard": shard})
     for part in parts:
         if read_manifest(part.store.path) != part.store.manifest:
             raise StoreError(
@@ -228,13 +225,18 @@ def _fill(writer: StoreWriter, parts: Sequence[Part], joined: Joined) -> None:
     )
 
 
-def _read_shard(part: Part, number: int) -> tuple[Microvolts, pa.Table]:
-    """One shard of a store and its table, without copies."""
-    path = part.store.path
-    for file in (shard_path(path, number), table_path(path, number)):
-        check_unchanged(path, part.store.manifest, file.relative_to(path).as_posix())
-    table = read_table(table_path(path, number))
+def _add_shard(writer: StoreWriter, part: Part, number: int, *, cursor: Mapping[str, int]) -> None:
+    """Add one shard of a store without copies; where it has none, its very bytes."""
+    path, files = part.store.path, part.store.manifest.files
+    shard, table = shard_path(path, number), table_path(path, number)
+    check_unchanged(path, part.store.manifest, table.relative_to(path).as_posix())
+    ecgs = read_table(table)
     first = part.store.first_row(number)
-    kept = ~part.is_copy[first : first + table.num_rows]
-    microvolts = np.load(shard_path(path, number), mmap_mode="r")
-    return (microvolts if kept.all() else microvolts[kept]), part.rename(table).filter(pa.array(kept))
+    kept = ~part.is_copy[first : first + ecgs.num_rows]
+    renamed = part.rename(ecgs).filter(pa.array(kept))
+    name = shard.relative_to(path).as_posix()
+    if kept.all():
+        writer.copy_shard(shard, renamed, expected=files[name], cursor=cursor)
+    elif kept.any():
+        check_unchanged(path, part.store.manifest, name)
+        writer.write_shard(np.load(shard, mmap_mode="r")[kept], renamed, rejects=[], cursor=cursor)

@@ -7,7 +7,7 @@ go on, what was rejected until then, the hashes); it is gone once the store is c
 
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from hemometric.errors import StoreError
 from hemometric.store.beginning import StoreSettings, check_same, is_begun
-from hemometric.store.durable import Piece, cannot_write, digest, publish, sync_directory, write_aside
+from hemometric.store.durable import Piece, cannot_write, copy_aside, digest, publish, sync_directory, write_aside
 from hemometric.store.journals import Journal, journal_path, read_journals
 from hemometric.store.locking import LOCK, locked, take_lock
 from hemometric.store.manifest import INCOMING, MANIFEST, Manifest, read_manifest, write_manifest
 from hemometric.store.reading import count_shards, shard_path, table_path
-from hemometric.store.shards import Microvolts, encode_shard
+from hemometric.store.shards import Microvolts, encode_shard, find_shard
 from hemometric.store.tables import (
     LABELS_SCHEMA,
     TRUTH_SCHEMA,
@@ -128,10 +128,7 @@ class StoreWriter:
             StoreError: The disk is full or not writable; what is finished stays.
             ValueError: The arguments do not fit each other or the store.
         """
-        if self.finished:
-            raise ValueError(f"{self.path} is complete: no shard can be added")
-        self._check(waveforms, ecgs)
-        number = self.n_shards
+        self._check(waveforms.dtype.name, waveforms.shape, ecgs)
         shard, table = encode_shard(waveforms), encode_table(ecgs)
         journal = Journal(
             n_rows=len(waveforms),
@@ -140,9 +137,35 @@ class StoreWriter:
             cursor=dict(cursor),
             rejects=tuple(rejects),
         )
+        self._add(journal, table, write=lambda aside: write_aside(aside, shard))
+
+    def copy_shard(self, file: Path, ecgs: pa.Table, *, expected: str, cursor: Mapping[str, Any]) -> None:
+        """Add a shard with the very bytes of another store's, as `write_shard` does; they need not fit into memory.
+
+        Args:
+            file: The shard of a store with the same samples and stored leads.
+            ecgs: Its rows.
+            expected: Its SHA-256.
+            cursor: JSON from which a resumed run knows where to go on.
+
+        Raises:
+            StoreError: It is not as it was written, or the disk is full or not writable; what is finished stays.
+            ValueError: The arguments do not fit each other or the store.
+        """
+        self._check("int16", find_shard(file).shape, ecgs)
+        table = encode_table(ecgs)
+        journal = Journal(
+            n_rows=ecgs.num_rows, shard_hash=expected, table_hash=digest([table]), cursor=dict(cursor), rejects=()
+        )
+        self._add(journal, table, write=lambda aside: copy_aside(file, aside, expected=expected))
+
+    def _add(self, journal: Journal, table: bytes, *, write: Callable[[Path], None]) -> None:
+        number = self.n_shards
         try:
             self._begin()
-            self._put(shard_path(self.path, number), shard)
+            aside = self.path / INCOMING / f"{shard_path(self.path, number).name}.part"
+            write(aside)
+            publish(aside, shard_path(self.path, number))
             self._put(journal_path(self.path, number), [journal.encode()])
             self._put(table_path(self.path, number), [table])
         except StoreError:
@@ -209,12 +232,12 @@ class StoreWriter:
             self._lock.close()
             self._lock = None
 
-    def _check(self, waveforms: Microvolts, ecgs: pa.Table) -> None:
+    def _check(self, dtype: str, shape: tuple[int, ...], ecgs: pa.Table) -> None:
+        if self.finished:
+            raise ValueError(f"{self.path} is complete: no shard can be added")
         expected = (ecgs.num_rows, len(self._manifest.stored_leads), self._manifest.n_samples)
-        if waveforms.dtype.name != "int16" or waveforms.shape != expected or not ecgs.num_rows:
-            raise ValueError(
-                f"expected int16 {expected} with at least one row, got {waveforms.dtype} {waveforms.shape}"
-            )
+        if dtype != "int16" or shape != expected or not ecgs.num_rows:
+            raise ValueError(f"expected int16 {expected} with at least one row, got {dtype} {shape}")
         try:
             check_ecgs_schema(ecgs.schema, where="ecgs")
         except StoreError as error:
