@@ -133,6 +133,12 @@ def test_a_process_that_cannot_start_ends_the_work_with_a_reason(monkeypatch):
         run(factorials(3))
 
 
+def test_a_system_that_starts_no_process_is_an_error_with_a_reason(monkeypatch):
+    monkeypatch.setattr(guarded.sys, "executable", "/nowhere/python")
+    with pytest.raises(StoreError, match=r"does not start \(No such file.*--resume"):
+        run(factorials(3))
+
+
 def test_a_script_needs_no_guard_and_a_file_beside_it_shadows_nothing(tmp_path):
     (tmp_path / "signal.py").write_text("raise RuntimeError('this is not the signal that was meant')\n")
     (tmp_path / "script.py").write_text(

@@ -55,6 +55,8 @@ def _list_ecgs(folder: Path) -> Iterator[Path]:
 
 def _is_muse(file: Path) -> bool:
     try:
+        if not file.is_file():
+            return False  # opening a pipe would wait for its other end
         with file.open("rb") as stream:
             return FORMATS["muse-xml"].matches(stream.read(HEAD_BYTES))
     except OSError:

@@ -163,6 +163,8 @@ def _may_hold_several(file: Path) -> bool:
 
 def _may_crash(path: Path) -> bool:
     try:
+        if not path.is_file():
+            return False  # opening a pipe would wait for its other end
         with path.open("rb") as file:
             return is_hdf5(file.read(HEAD_BYTES))
     except OSError:

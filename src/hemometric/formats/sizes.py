@@ -53,6 +53,8 @@ def _count_samples(header: Path) -> int:
 
 def _name_samples(header: Path) -> set[str]:
     try:
+        if not header.is_file():
+            return set()  # opening a pipe would wait for its other end
         text = decode_header(header.read_bytes())
         if not is_header(text):
             return set()

@@ -139,6 +139,8 @@ def parse_header(path: Path, text: str) -> Header:
 
 def read_header(path: Path) -> Header:
     """Read and parse the header file `path`; errors as `parse_header`."""
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+        raise ReadError(path, "is not an ordinary file", code="not-an-ecg")
     return parse_header(path, decode_header(path.read_bytes()))
 
 

@@ -1,5 +1,6 @@
 """Errands in processes of their own: one that ends its process, or never ends, costs itself and not the run."""
 
+import contextlib
 import heapq
 import os
 import signal
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -21,10 +23,18 @@ Errand = TypeVar("Errand")
 Result = TypeVar("Result")
 
 _AT_A_TIME = 4
-"""Errands in the hands of a worker, so that it need not wait for the next; they are small, so no pipe gets full."""
+"""Errands in the hands of a worker, so that it need not wait for the next."""
+_BYTES_AT_A_TIME = 2**16
+"""Of several errands, so that giving never waits for a worker: it may itself be waiting for us to take a result. A
+single one may be larger, since who has nothing to do listens."""
 _AHEAD_PER_WORKER = 16
 """Errands under way or waiting to be taken, per worker; more would only fill the memory."""
 _SECONDS_TO_START = 300.0
+_SECONDS_TO_END = 10.0
+"""So long a killed process is waited for. One that waits for a disk that does not answer is ended by no kill."""
+
+_REMARKS = ("ready", "allowed")
+"""What a worker says that is not the outcome of an errand."""
 
 _SERVE = "import sys; from hemometric.workers.servant import serve; serve(int(sys.argv[1]))"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -89,43 +99,42 @@ class _Worker:
     def __init__(self, function: Callable[[Any], Any], limits: Limits, *, silent: bool) -> None:
         self.connection, theirs = Pipe()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
-                env=os.environ
-                | _ONE_THREAD
-                | _KEEP_MEMORY
-                | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL if silent else None,
-                start_new_session=True,  # Ctrl-C is for the parent
-            )
+            try:
+                self._process = _start_process(theirs.fileno(), silent=silent)
+            except OSError as error:
+                self.connection.close()
+                raise _cannot_start(error.strerror or str(error)) from error
         self.errands: deque[int] = deque()
-        self._allowed = limits.seconds
-        self._limits = limits
-        self._ready = False
+        self.allowed = limits.seconds
+        self._least_allowed = limits.seconds
+        self.ready = False
+        self._n_bytes: deque[int] = deque()
         self._since = time.monotonic()
-        self._send((function, limits))
+        self._send(ForkingPickler.dumps((function, limits)))
 
     @property
     def deadline(self) -> float:
         """When it has taken too long; never while it rests."""
-        if not self._ready:
+        if not self.ready:
             return self._since + _SECONDS_TO_START
-        return self._since + self._allowed if self.errands else float("inf")
+        return self._since + self.allowed if self.errands else float("inf")
 
-    def is_late(self, errand: object) -> bool:
-        """Whether it has taken too long over an errand; how long that may take is asked only where it takes long."""
-        if self._ready:
-            self._allowed = self._limits.allow(errand)
-        return self.deadline <= time.monotonic()
-
-    def give(self, number: int, errand: object) -> None:
-        if not self.errands and self._ready:
+    def give(self, number: int, errand: object) -> bool:
+        """Give it an errand; return whether it could be given. The worker must be ready."""
+        message = ForkingPickler.dumps(errand)
+        if len(self.errands) == _AT_A_TIME or (self.errands and sum(self._n_bytes) + len(message) > _BYTES_AT_A_TIME):
+            return False
+        if not self.errands:
             self._since = time.monotonic()
         self.errands.append(number)
-        self._send(errand)
+        self._n_bytes.append(len(message))
+        self._send(message)
+        return True
+
+    def take(self) -> int:
+        """Take the errand that was under way out of its hands."""
+        self._n_bytes.popleft()
+        return self.errands.popleft()
 
     def hear(self) -> tuple[Kind, Any] | None:
         """What it says next; None where it is dead."""
@@ -134,35 +143,36 @@ class _Worker:
         except (EOFError, OSError):
             return None
         self._since = time.monotonic()
-        self._allowed = self._limits.seconds
-        self._ready = True
+        self.allowed = content if kind == "allowed" else self._least_allowed
+        self.ready = True
         return kind, content
 
-    def end(self) -> int:
-        """End it, where it has not ended, and return its exit status.
+    def end(self) -> str:
+        """End it, where it has not ended, and return how it ended.
 
         Raises:
             StoreError: It has never been ready.
         """
-        self._process.kill()
-        status = self._process.wait()
-        self.connection.close()
-        if not self._ready:
-            raise StoreError(
-                f"a worker process does not start ({_name_status(status)}); look whether memory and processes are left,"
-                " then go on with --resume and fewer --workers"
-            )
-        return status
+        self.stop()
+        ended = _name_status(self._process.returncode)
+        if not self.ready:
+            raise _cannot_start(ended)
+        return ended
 
-    def stop(self) -> None:
-        """End it as part of the end of all work."""
+    def stop(self, *, by: float | None = None) -> None:
+        """End it; wait for that to happen until `by`, by the clock `time.monotonic`, or for some seconds."""
         self._process.kill()
-        self._process.wait()
         self.connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SECONDS_TO_END if by is None else max(by - time.monotonic(), 0.0))
 
-    def _send(self, message: object) -> None:
+    def kill(self) -> None:
+        """Let it end, and do not wait."""
+        self._process.kill()
+
+    def _send(self, message: memoryview) -> None:
         try:
-            self.connection.send(message)
+            self.connection.send_bytes(message)
         except ConnectionError:
             return  # it is dead: hearing it will tell
 
@@ -202,7 +212,10 @@ class _Crew(Generic[Errand, Result]):
 
     def stop(self) -> None:
         for worker in self._workers:
-            worker.stop()
+            worker.kill()
+        by = time.monotonic() + _SECONDS_TO_END
+        for worker in self._workers:
+            worker.stop(by=by)
 
     def _take(self) -> bool:
         """Take in errands up to the bound; return whether any is left."""
@@ -221,15 +234,15 @@ class _Crew(Generic[Errand, Result]):
             return
         while len(self._workers) < min(self._n_workers, len(self._errands)):
             self._workers.append(self._start())
-        while self._waiting:
-            worker = min(self._workers, key=lambda one: len(one.errands))
-            if len(worker.errands) == _AT_A_TIME:
+        ready = [worker for worker in self._workers if worker.ready]
+        while self._waiting and ready:
+            worker = min(ready, key=lambda one: len(one.errands))
+            if not worker.give(self._waiting[0], self._errands[self._waiting[0]]):
                 return
-            number = heapq.heappop(self._waiting)
-            worker.give(number, self._errands[number])
+            heapq.heappop(self._waiting)
 
     def _listen(self) -> None:
-        busy = [worker for worker in self._workers if worker.errands]
+        busy = [worker for worker in self._workers if worker.errands or not worker.ready]
         if not busy:
             return
         patience = min(worker.deadline for worker in busy) - time.monotonic()
@@ -237,7 +250,7 @@ class _Crew(Generic[Errand, Result]):
         for worker in busy:
             if worker.connection in speaking:
                 self._hear(worker)
-            elif worker.deadline <= time.monotonic() and worker.is_late(self._errands[worker.errands[0]]):
+            elif worker.deadline <= time.monotonic():
                 self._lose(worker)
 
     def _hear(self, worker: _Worker) -> None:
@@ -245,15 +258,15 @@ class _Crew(Generic[Errand, Result]):
         if heard is None:
             self._lose(worker)
         elif heard[0] == "out-of-memory":
-            heapq.heappush(self._suspects, worker.errands.popleft())
-        elif heard[0] != "ready":
-            self._finish(worker.errands.popleft(), heard)
+            heapq.heappush(self._suspects, worker.take())
+        elif heard[0] not in _REMARKS:
+            self._finish(worker.take(), heard)
 
     def _lose(self, worker: _Worker) -> None:
         """Let go of a worker that is dead or late; what it was doing is suspected, the rest is for others."""
         self._workers.remove(worker)
         worker.end()
-        heapq.heappush(self._suspects, worker.errands.popleft())
+        heapq.heappush(self._suspects, worker.take())
         for number in worker.errands:
             heapq.heappush(self._waiting, number)
 
@@ -265,32 +278,51 @@ class _Crew(Generic[Errand, Result]):
         return _Worker(self._function, self._limits, silent=self._silent)
 
     def _try_alone(self, number: int) -> tuple[Kind, Any]:
-        worker, errand = self._start(), self._errands[number]
+        worker = self._start()
         try:
-            worker.give(number, errand)
             while True:
                 if not worker.connection.poll(max(worker.deadline - time.monotonic(), 0.0)):
-                    if not worker.is_late(errand):
-                        continue
                     worker.end()
-                    return "done", Lost(
-                        "timed-out", f"not done within {round(self._limits.allow(errand), 1):g} s, tried twice"
-                    )
+                    return "done", Lost("timed-out", f"not done within {round(worker.allowed, 1):g} s, tried twice")
                 heard = worker.hear()
                 if heard is None:
-                    ended = _name_status(worker.end())
+                    ended = worker.end()
                     return "done", Lost("worker-died", f"ended the process that worked on it ({ended}), tried twice")
                 if heard[0] == "out-of-memory":
                     bound = f"{self._limits.memory_bytes / 2**30:g} GiB"
                     return "done", Lost("out-of-memory", f"takes more than {bound} of memory, tried twice")
-                if heard[0] != "ready":
+                if heard[0] == "ready":
+                    worker.give(number, self._errands[number])
+                elif heard[0] not in _REMARKS:
                     return heard
         finally:
             worker.stop()
 
 
-def _name_status(status: int) -> str:
+def _start_process(descriptor: int, *, silent: bool) -> "subprocess.Popen[bytes]":
+    """Start the process that serves at the other end of the connection with this descriptor."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _SERVE, str(descriptor)],
+        env=os.environ | _ONE_THREAD | _KEEP_MEMORY | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        pass_fds=(descriptor,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if silent else None,
+        start_new_session=True,  # Ctrl-C is for the parent
+    )
+
+
+def _cannot_start(reason: str) -> StoreError:
+    return StoreError(
+        f"a worker process does not start ({reason}); look whether memory and processes are left, then go on with "
+        "--resume and fewer --workers"
+    )
+
+
+def _name_status(status: int | None) -> str:
     """Name an exit status as people know it: SIGSEGV for -11."""
+    if status is None:
+        return "not even when killed"
     if status >= 0:
         return f"exit status {status}"
     return signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"

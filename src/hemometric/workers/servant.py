@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from threadpoolctl import threadpool_limits
 
-Kind = Literal["ready", "done", "raised", "out-of-memory"]
+Kind = Literal["ready", "allowed", "done", "raised", "out-of-memory"]
 
 _PATIENCE = 2.0
 """A process ends itself after so many time limits: nobody else would end it where its parent is gone."""
@@ -27,7 +27,8 @@ class Limits:
         seconds: By the clock on the wall.
         memory_bytes: Beyond what the process has when it begins.
         more_seconds: From an errand to the time that it may take where that is longer, as of a large file; None where
-            none may. It can be pickled, is quick and never fails.
+            none may. It can be pickled and never fails. It is asked where the errand is done: it may have to look at
+            the file, and a disk that does not answer must not hold up the parent.
     """
 
     seconds: float
@@ -55,14 +56,26 @@ def serve(descriptor: int) -> None:
             _bound_memory(limits.memory_bytes)
             connection.send(("ready", None))
             while True:
-                connection.send(_do(function, connection.recv(), limits, nowhere))
+                errand = connection.recv()
+                _allow(errand, limits, connection, nowhere)
+                connection.send(_do(function, errand))
         except (EOFError, ConnectionError):
             return  # the parent is gone or has all it wants
 
 
-def _do(function: Callable[[Any], Any], errand: object, limits: Limits, nowhere: IO[str]) -> tuple[Kind, Any]:
+def _allow(errand: object, limits: Limits, connection: "Connection[Any, Any]", nowhere: IO[str]) -> None:
+    """Start the clock of an errand; tell the parent where it may take longer than others."""
     # This clock needs no lock of the interpreter, which a hanging C function may hold for ever.
-    faulthandler.dump_traceback_later(_PATIENCE * limits.allow(errand), exit=True, file=nowhere)
+    faulthandler.dump_traceback_later(_PATIENCE * limits.seconds, exit=True, file=nowhere)
+    seconds = limits.allow(errand)
+    if seconds > limits.seconds:
+        faulthandler.cancel_dump_traceback_later()  # the parent may let us wait
+        connection.send(("allowed", seconds))
+        faulthandler.dump_traceback_later(_PATIENCE * seconds, exit=True, file=nowhere)
+
+
+def _do(function: Callable[[Any], Any], errand: object) -> tuple[Kind, Any]:
+    """Do an errand and stop its clock."""
     try:
         return "done", function(errand)
     except MemoryError:
