@@ -48,6 +48,11 @@ def test_a_record_of_nobody_is_left_out_where_all_of_it_is_one_patients_and_kept
     assert (is_copy, copies) == ([True, True, *[False] * 4], Copies(n=2, n_renamed=2, n_tying=3))
 
 
+def test_a_further_ecg_of_a_record_of_nobody_that_is_there_is_kept_since_it_ties_those_before():
+    there = [("a", "p", True, "1"), ("x#0", "x", False, "9")]
+    assert find(there, [("x#1", "x", False, "1")]) == ([False], Copies(n_tying=1))
+
+
 def test_a_name_that_is_taken_is_refused_with_why():
     there = [("a", "p", True, "1"), ("b", "b", False, "2"), ("c", "p", True, "3")]
     with pytest.raises(StoreError, match=r"store: 1 ECGs have the name .* other samples \('c'\): rename it"):
