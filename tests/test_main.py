@@ -28,6 +28,7 @@ def test_what_follows_two_dashes_is_left_alone():
         (["ingest"], "Missing argument 'SOURCE"),
         (["simulate", "--out", "x", "--patients", "0"], "--patients"),
         (["inspect", "no-such-file.dcm"], "no-such-file.dcm"),
+        (["inspect", "x" * 300], f"{'x' * 80}...: no file has a name that long"),
         (["embed", "run", "source", "--threads"], "--threads needs a value"),
     ],
 )

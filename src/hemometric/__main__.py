@@ -3,6 +3,7 @@
 Anything that is not a user's mistake keeps its traceback and exits with 1.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(global_options_first(list(sys.argv[1:] if argv is None else argv)))
     except HemometricError as error:
         sys.stderr.write(f"hemometric: {' '.join(str(error).split())}\n")
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        sys.stderr.write(f"hemometric: {str(error.filename)[:80]}...: no file has a name that long\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("hemometric: interrupted; what was finished is kept\n")

@@ -284,6 +284,7 @@ def test_a_sidecar_that_does_not_fit_is_refused_in_one_line(write, microvolts, k
         ('{"file": "x.npy"', "the sidecar is not JSON in UTF-8"),
         ('{"file": ' + "[" * 100_000, "the sidecar is not JSON in UTF-8"),
         ('{"file": ["x.npy"]}', "file: Input should be a valid string"),
+        ('{"file": "' + "ä" * 128 + '"}', "file: is longer than the 255 bytes that the name of a file may have"),
         (
             json.dumps({"file": "x.npy", "sampling_rate_hz": 250, "unit": "uV", "ids": ["a", "\ud800", "c"]}),
             "the sidecar is not JSON in UTF-8",

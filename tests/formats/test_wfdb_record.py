@@ -134,12 +134,14 @@ def test_segments_are_joined(tmp_path, write_record, digital):
     assert find_records(tmp_path) == [master]
 
 
-def test_a_missing_segment_is_named(tmp_path, write_record, digital):
+@pytest.mark.parametrize(("name", "shown"), [("record_2", "record_2"), ("x" * 300, "x" * 80)])
+def test_a_missing_segment_is_named(tmp_path, write_record, digital, name, shown):
     write_record(digital, stem="record_1")
     master = tmp_path / "record.hea"
-    master.write_text("record/2 12 500 200\nrecord_1 100\nrecord_2 100\n")
-    with pytest.raises(ReadError, match=r"its segment record_2\.hea is not beside it"):
+    master.write_text(f"record/2 12 500 200\nrecord_1 100\n{name} 100\n")
+    with pytest.raises(ReadError, match=rf"its segment {shown}\.hea is not beside it") as caught:
         read_ecg(master)
+    assert caught.value.code == "missing"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hemometric.settings import suggest
 DOCS = "docs/formats/arrays.md"
 Axis = Literal["ecg", "lead", "sample"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_LONGEST_NAME = 255
 _MOST_BYTES = 2**26
 
 
@@ -66,6 +67,8 @@ class Sidecar(BaseModel):
     def _lies_beside(cls, name: str | None) -> str | None:
         if name is not None and (not name or name != Path(name).name or "\\" in name or "\x00" in name):
             raise ValueError("must be the name of a file beside the sidecar, without a folder")
+        if name is not None and len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
+            raise ValueError(f"is longer than the {_LONGEST_NAME} bytes that the name of a file may have")
         return name
 
     @field_validator("axes")

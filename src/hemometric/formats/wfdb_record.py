@@ -119,8 +119,12 @@ def _check_segments(path: Path, header: Header) -> None:
 
 def _read_segment_header(path: Path, name: str, n_frames: int, *, frame_rate_hz: float) -> Header:
     file = path.parent / f"{name}.hea"
-    if not file.is_file():
-        raise ReadError(path, f"its segment {name}.hea is not beside it", code="missing")
+    try:
+        is_there = file.is_file()
+    except OSError:  # a name that is too long for any file
+        is_there = False
+    if not is_there:
+        raise ReadError(path, f"its segment {name[:80]}.hea is not beside it", code="missing")
     segment = read_header(file)
     if segment.segments or segment.n_frames not in (n_frames, None):
         reason = (
