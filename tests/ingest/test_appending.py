@@ -11,9 +11,9 @@ from hemometric.errors import HemometricError, SettingsError, StoreError
 from hemometric.ingest import IngestSettings, append, ingest, settings_of
 from hemometric.labels import link
 from hemometric.store import Store, assign, split_by_hash, verify, withdraw, write_store_files
-from hemometric.store.changing import APPEND
+from hemometric.store.changing import APPEND, changing
 from hemometric.store.locking import LOCK, locked
-from hemometric.store.tables import decode_rejects
+from hemometric.store.tables import decode_rejects, encode_table, read_table
 
 IN_PROCESS = {"workers": 0, "shard_size": 2}
 
@@ -227,6 +227,33 @@ def test_values_that_come_with_new_records_are_joined_and_old_links_of_their_pat
     assert (opened.labels().num_rows, opened.links()) == (3, None)
     assert not (tmp_path / "store" / "attrition.json").exists()
     assert verify(tmp_path / "store") == []
+
+
+def forget_flags(path, names):
+    """Make a store one of an older hemometric: without some flag columns, and with its version."""
+    store = Store.open(path)
+    with changing(path, doing="test") as change:
+        for file in sorted((path / "ecgs").iterdir()):
+            change.put(f"ecgs/{file.name}", [encode_table(read_table(file).drop_columns(names))])
+        versions = {**store.manifest.provenance["versions"], "hemometric": "0.0.9"}
+        change.commit(
+            store.manifest.model_copy(update={"provenance": {**store.manifest.provenance, "versions": versions}})
+        )
+
+
+def test_a_store_of_an_older_hemometric_takes_new_ecgs_and_its_own_stay_unjudged(store, make_archive, content):
+    forget_flags(store, ["flag_repaired", "flag_electrode_swap"])
+    before = content(store)
+    told = add(store, make_archive(3, name="more", first=5))
+    after = content(store)
+    assert all(after[name] == data for name, data in before.items() if "/" in name)
+    whole = Store.open(store)
+    assert (told.added.n_ecgs, whole.ecgs["flag_repaired"].to_pylist()) == (3, [None] * 5 + [False] * 3)
+    assert b"archive,,not-judged,repaired,5" in after["quality.csv"]
+    versions = [whole.manifest.provenance["versions"], whole.manifest.provenance["appended"][0]["versions"]]
+    assert versions[0]["hemometric"] == "0.0.9" != versions[1]["hemometric"]
+    assert add(store, store.parent / "more").added.n_ecgs == 0
+    assert verify(store) == []
 
 
 def test_other_settings_than_the_stores_are_refused_together(store, tmp_path, content):
