@@ -49,7 +49,10 @@ def test_a_worker_without_parent_ends_while_it_finds_out_how_long_an_errand_may_
         ours.send((time.sleep, HANGING))
         assert ours.recv() == ("ready", None)
         ours.send(3600.0)
-    assert worker.wait(60) == 1
+    try:
+        assert worker.wait(60) == 1
+    finally:
+        worker.kill()
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
@@ -64,12 +67,14 @@ def test_a_process_that_no_kill_ends_is_left_behind(monkeypatch):
     # It stands for one that waits for a disk that does not answer.
     spared = []
     monkeypatch.setattr(guarded, "_SECONDS_TO_END", 0.2)
-    with monkeypatch.context() as patch:
-        patch.setattr(subprocess.Popen, "kill", lambda process: spared.append(process))
-        found = list(map_guarded(operator.call, [STOP, partial(int, "7")], n_workers=1, limits=LIMITS))
-    for process in spared:
-        process.kill()
-        process.wait(60)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(subprocess.Popen, "kill", lambda process: spared.append(process))
+            found = list(map_guarded(operator.call, [STOP, partial(int, "7")], n_workers=1, limits=LIMITS))
+    finally:
+        for process in spared:
+            process.kill()
+            process.wait(60)
     assert found == [Lost("timed-out", "not done within 1 s, tried twice"), 7]
 
 

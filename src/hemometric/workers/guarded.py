@@ -73,8 +73,8 @@ def map_guarded(
     started without `__main__`: a script that calls this needs no guard.
 
     Args:
-        function: Of a library, can be pickled, as can errands and results.
-        errands: Small; taken only a few ahead of the results.
+        function: Of a library; small. It can be pickled, as can errands and results.
+        errands: Taken only a few ahead of the results; best small.
         n_workers: Processes. With 0 this very process works, without guard and limits.
         limits: Of each errand.
         silent: Leave out what the processes write to standard error (warnings of libraries, which may quote a file).
@@ -121,8 +121,10 @@ class _Worker:
 
     def give(self, number: int, errand: object) -> bool:
         """Give it an errand; return whether it could be given. The worker must be ready."""
+        if len(self.errands) == _AT_A_TIME:
+            return False
         message = ForkingPickler.dumps(errand)
-        if len(self.errands) == _AT_A_TIME or (self.errands and sum(self._n_bytes) + len(message) > _BYTES_AT_A_TIME):
+        if self.errands and sum(self._n_bytes) + len(message) > _BYTES_AT_A_TIME:
             return False
         if not self.errands:
             self._since = time.monotonic()
