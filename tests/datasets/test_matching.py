@@ -87,7 +87,23 @@ def test_a_name_that_several_files_have_is_refused(match):
         match("ecg_id\nx\n", "a/x.hea", "b/x.hea")
     with pytest.raises(ReadError, match=expected):
         match("source,ecg_id\n,x\na/x,\n", "a/x.hea", "b/x.hea")
-    assert match("ecg_id\nx\n", "a/x.hea", RecordName("b/x.hea", repeats=True)) == [2, None]
+    assert match("ecg_id\nx\n", "a/x.hea", RecordName("b/x.hea", repeats=0)) == [2, None]
+
+
+def test_rows_that_give_one_file_under_two_names_two_patients_are_refused(match):
+    link = RecordName("b/link.hea", repeats=0)
+    expected = r"lines 2 and 3 disagree whose ECG it is \(b/link\.hea is the same file as a/x\.hea\); keep one"
+    for table in ("source,patient_id\na/x,p\nb/link,q\n", "source,patient_id\na/x,p\nb/link,\n"):
+        with pytest.raises(ReadError, match=expected):
+            match(table, "a/x.hea", link)
+    assert match("source,patient_id\nb/link,p\na/x,p\n", "a/x.hea", link) == [3, 2]
+
+
+def test_a_row_about_the_other_name_of_a_file_is_about_the_file(match):
+    links = (RecordName("b/one.hea", repeats=0), RecordName("b/two.hea", repeats=0))
+    assert match("source,patient_id\nb/one,p\n", "a/x.hea", *links) == [2, 2, None]
+    with pytest.raises(ReadError, match="lines 2 and 3 disagree"):
+        match("source,patient_id\nb/one,p\nb/two,q\n", "a/x.hea", *links)
 
 
 def test_two_rows_about_one_record_are_refused(match):

@@ -83,6 +83,18 @@ def test_mistake_8_of_the_method_page_a_file_that_two_sources_hold_is_read_once(
     assert found[2].reject.detail == "the same file as archive/part0/r000"
 
 
+def test_a_row_about_a_link_is_about_the_file_and_a_second_patient_is_refused(make_archive, tmp_path):
+    archive = make_archive(2)
+    (archive / "z.hea").symlink_to(archive / "part0" / "r000.hea")
+    table = tmp_path / "patients.csv"
+    table.write_text("source,patient_id\narchive/z,p\n")
+    found = find_archive([archive], IngestSettings(metadata=table))
+    assert [found.find_facts(number, header=Facts()).patient_id for number in (0, 1)] == ["p", None]
+    table.write_text("source,patient_id\narchive/part0/r000,p\narchive/z,q\n")
+    with pytest.raises(ReadError, match=r"lines 2 and 3 disagree whose ECG it is \(archive/z\.hea is the same file"):
+        find_archive([archive], IngestSettings(metadata=table))
+
+
 def test_two_sources_whose_records_would_have_one_name_are_refused(make_archive, tmp_path):
     first = make_archive(1)
     second = make_archive(1, name="other/archive")

@@ -19,12 +19,13 @@ class RecordName:
     Attributes:
         path: Of the file, from the SOURCE's own name on, with suffix; "/" between folders.
         part: Which ECG of the file, where it may hold several.
-        repeats: Whether its very file is also there under another path, so that its name alone means no second record.
+        repeats: The number of the record that is its very file under another path, or None. Its name alone means no
+            second record, and a row about it is about that one too.
     """
 
     path: str
     part: str | None = None
-    repeats: bool = False
+    repeats: int | None = None
 
     @property
     def whole(self) -> str:
@@ -91,6 +92,7 @@ def match_rows(metadata: Metadata, records: Sequence[RecordName]) -> Matched:
         if other is not None:
             problems.append(f"lines {other.line} and {row.line} are both about {records[number].whole}; keep one")
         rows[number] = row
+    problems += _join_repeats(rows, records)
     unused = tuple(row for row, number in zip(metadata.rows, found, strict=True) if number is None)
     if not problems and len(unused) == len(metadata.rows):
         first = unused[0]
@@ -101,6 +103,21 @@ def match_rows(metadata: Metadata, records: Sequence[RecordName]) -> Matched:
     if problems:
         raise ReadError(metadata.path, list_problems(problems), code="metadata")
     return Matched(metadata, tuple(rows), unused)
+
+
+def _join_repeats(rows: list[Row | None], records: Sequence[RecordName]) -> Iterator[str]:
+    """Give a file the row of its other path where it has none; rows that disagree about its patient are a problem."""
+    for record, row in zip(records, rows, strict=True):
+        if record.repeats is None or row is None:
+            continue
+        first = rows[record.repeats]
+        if first is None:
+            rows[record.repeats] = row
+        elif first.facts.patient_id != row.facts.patient_id:
+            yield (
+                f"lines {first.line} and {row.line} disagree whose ECG it is ({record.whole} is the same file as "
+                f"{records[record.repeats].whole}); keep one"
+            )
 
 
 def _call(metadata: Metadata, records: Iterable[RecordName]) -> list[list[int]]:
@@ -116,7 +133,7 @@ def _call(metadata: Metadata, records: Iterable[RecordName]) -> list[list[int]]:
     called: list[list[int]] = [[] for _ in metadata.rows]
     for number, record in enumerate(records):
         asked = [by_source[text] for text in _sources_of(record) if text in by_source]
-        if by_name and not record.repeats:
+        if by_name and record.repeats is None:
             asked += [by_name[text] for text in _names_of(record) if text in by_name]
         for row_number in set().union(*asked):
             called[row_number].append(number)

@@ -48,6 +48,7 @@ class Record:
         reject: Why it is not to be read at all, where that is known before.
         n_parts: ECGs in the file.
         mend: What its archive does to it after reading (`Dataset.mend`), or None.
+        same_as: The path under which this very file came before, or None.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Record:
     reject: Reject | None = None
     n_parts: int = 1
     mend: Callable[[Path, Ecg], Ecg] | None = None
+    same_as: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,18 +358,20 @@ def _refuse_repeats(sources: Sequence[Source]) -> Iterator[Source]:
             other = first.setdefault((_find_real(record.path, real_folders), record.part), record)
             if other is not record:
                 detail = f"the same file as {other.source}"
-                record = replace(record, reject=Reject(record.source, "same-file", detail))
+                record = replace(record, reject=Reject(record.source, "same-file", detail), same_as=other.path)
             kept.append(record)
         yield replace(source, records=tuple(kept))
 
 
 def _to_names(sources: Sequence[Source]) -> Iterator[RecordName]:
     """What the rows of a user's table may call the records."""
+    records = [record for source in sources for record in source.records]
+    numbers = {(record.path, record.part): number for number, record in enumerate(records) if record.same_as is None}
     for source in sources:
         for record in source.records:
             parent = (record.path if source.folder is None else source.folder).parent
-            repeats = record.reject is not None and record.reject.reason_code == "same-file"
             path = _to_text(record.path.relative_to(parent).as_posix())
+            repeats = None if record.same_as is None else numbers[record.same_as, record.part]
             yield RecordName(path, None if record.part is None else _to_text(record.part), repeats)
 
 
