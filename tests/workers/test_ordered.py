@@ -36,7 +36,7 @@ def test_every_process_computes_with_one_thread(n_workers):
 def test_a_bug_in_a_worker_keeps_its_type_and_traceback():
     with pytest.raises(ValueError, match=r"math domain error") as caught:
         list(map_in_order(math.sqrt, [4.0, -1.0], n_workers=2))
-    assert "_process_worker" in str(caught.value.__cause__)
+    assert "in a worker process:\nTraceback" in caught.value.__notes__[0]
 
 
 def test_a_worker_that_is_killed_is_told():
@@ -46,6 +46,15 @@ def test_a_worker_that_is_killed_is_told():
         os.kill(child.pid, signal.SIGKILL)
     with pytest.raises(StoreError, match=r"a worker process died.*--resume"):
         list(results)
+
+
+def test_a_worker_that_is_killed_while_it_sends_is_told():
+    die = "lambda self, message: [os.write(self.fileno(), bytes(message)[:9]), os.kill(os.getpid(), 9)]"
+    connection = "__import__('multiprocessing.connection').connection.Connection"
+    errand = f"setattr({connection}, '_send', {die})".replace("os.", "__import__('os').")
+    errands = [partial(eval, errand), partial(int, "1"), partial(int, "2")]
+    with pytest.raises(StoreError, match="a worker process died"):
+        list(map_in_order(operator.call, errands, n_workers=2))
 
 
 def test_stopping_early_stops_the_workers():

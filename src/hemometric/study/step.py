@@ -3,12 +3,11 @@
 import contextvars
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from hemometric.errors import StoreError, TrainingError
+from hemometric.errors import TrainingError
 from hemometric.labels import link
 from hemometric.neighbors import MINABLE, mine_if_needed
 from hemometric.objectives import find_objective
@@ -22,7 +21,7 @@ from hemometric.study.models import check_names
 from hemometric.study.plan import StudyPlan, make_plan
 from hemometric.study.record import open_study, write_study
 from hemometric.study.settings import StudySettings, pretrain_settings
-from hemometric.workers import map_in_order
+from hemometric.workers import WorkerDiedError, map_in_order
 
 COHORT = "cohort"
 Errand = TypeVar("Errand")
@@ -108,9 +107,7 @@ def _do_all(
     try:
         for _ in track(done, total=len(errands), unit=unit, title=title):
             continue
-    except StoreError as error:
-        if not isinstance(error.__cause__, BrokenProcessPool):
-            raise
+    except WorkerDiedError as error:
         raise TrainingError(
             f"{title}: a worker process died (out of memory?); what is finished is kept: go on with --resume and "
             "fewer --workers"

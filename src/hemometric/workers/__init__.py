@@ -5,7 +5,7 @@ outside, such as files: an errand that ends or hangs its process is lost, and th
 """
 
 from hemometric.workers.guarded import Lost, map_guarded
-from hemometric.workers.ordered import map_in_order
+from hemometric.workers.ordered import WorkerDiedError, map_in_order
 from hemometric.workers.servant import Limits
 
-__all__ = ["Limits", "Lost", "map_guarded", "map_in_order"]
+__all__ = ["Limits", "Lost", "WorkerDiedError", "map_guarded", "map_in_order"]

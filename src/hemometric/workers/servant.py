@@ -81,12 +81,12 @@ def _do(function: Callable[[Any], Any], errand: object) -> tuple[Kind, Any]:
     except MemoryError:
         return "out-of-memory", None
     except Exception as error:  # noqa: BLE001  the parent raises it
-        return "raised", _make_portable(error)
+        return "raised", make_portable(error)
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _make_portable(error: Exception) -> Exception:
+def make_portable(error: Exception) -> Exception:
     """Give an error the traceback as a note, since tracebacks do not travel, and a type that does."""
     note = "in a worker process:\n" + "".join(traceback.format_exception(error))
     try:
