@@ -170,6 +170,8 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
 )
 """Name on the command line -> format; they are tried in this order, so that WFDB, whose mark is weakest, comes last."""
 
+_SUFFIXES = sorted({suffix for known in FORMATS.values() for suffix in known.suffixes}, key=len, reverse=True)
+
 
 def name_supported() -> str:
     """Return the titles of `FORMATS` in a sentence, for people: "DICOM, HDF5, ..., Philips Sierra XML and WFDB"."""
@@ -183,8 +185,8 @@ def find_suffix(name: str) -> str | None:
     >>> find_suffix("00001_hr.HEA"), find_suffix("1.2.840.7")
     ('.HEA', None)
     """
-    suffixes = (suffix for known in FORMATS.values() for suffix in known.suffixes)
-    longest = max((len(suffix) for suffix in suffixes if name.casefold().endswith(suffix)), default=0)
+    folded = name.casefold()
+    longest = next((len(suffix) for suffix in _SUFFIXES if folded.endswith(suffix)), 0)
     return name[-longest:] if 0 < longest < len(name) else None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from hemometric.ecg import INDEPENDENT_LEADS, LEADS
@@ -22,6 +23,7 @@ _SUFFIX = re.compile(r"(?:\s*\(.*\)|,.*)$", re.DOTALL)
 _NUMBER = re.compile(r"(?:5\.6\.3-9-|2:)(\d+)")
 
 
+@lru_cache(maxsize=1024)  # the files of an archive spell alike, and there are twelve in each
 def name_lead(text: str) -> str | None:
     """Return the lead of `LEADS` that a file means by `text`, or None for any other channel.
 

@@ -1,6 +1,7 @@
 """How files spell units of voltage."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from hemometric.errors import ReadError
@@ -27,6 +28,7 @@ Keys are in lower case with u for both micro signs; "MV" is a millivolt, since n
 _MICRO_SIGN, _GREEK_MU = "\u00b5", "\u03bc"
 
 
+@lru_cache(maxsize=256)
 def units_per_millivolt(unit: str) -> float | None:
     """Return how many of `unit` are 1 mV, or None where it is no voltage that we know.
 
