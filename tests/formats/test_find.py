@@ -44,7 +44,7 @@ def test_one_file_is_itself_whatever_it_is_called(write_record, digital):
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ReadError, match="no such file") as caught:
+    with pytest.raises(ReadError, match="no such file or folder") as caught:
         find_records(tmp_path / "nowhere")
     assert caught.value.code == "missing"
 

@@ -24,7 +24,7 @@ def read(tmp_path, write):
 def test_a_good_record_becomes_its_windows(read, microvolts_of):
     microvolts = microvolts_of(0, seconds=23)
     reading = read(microvolts, comments=["Age: 63"])
-    assert (reading.record_name, reading.numbers, reading.rejects) == ("r", (0, 1), ())
+    assert (reading.numbers, reading.rejects) == ((0, 1), ())
     assert (reading.n_samples, reading.sampling_rate_hz, reading.header.age_years) == (11_500, 500.0, 63.0)
     windows = np.stack([microvolts[:, :5000], microvolts[:, 5000:10_000]])[:, INDEPENDENT_ROWS]
     np.testing.assert_array_equal(reading.microvolts, windows)

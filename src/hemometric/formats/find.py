@@ -26,7 +26,7 @@ def find_records(source: Path) -> list[Path]:
         ReadError: `source` does not exist ("missing") or holds no ECG ("empty").
     """
     if not source.is_dir():
-        file = find_file(source)
+        file = find_file(source, expected="file or folder")
         return [find_sidecar(file) or file]
     found: list[Path] = []
 

@@ -90,8 +90,12 @@ def _check_part(file: Path, name: str, part: str | None) -> None:
         raise ReadError(file, reason, code="several-ecgs" if parts else "empty")
 
 
-def find_file(path: Path) -> Path:
+def find_file(path: Path, *, expected: str = "file") -> Path:
     """Return the file that a user means by `path`, which may lack the suffix ".hea".
+
+    Args:
+        path: As the user wrote it.
+        expected: What the caller would have taken, named where there is none.
 
     Raises:
         ReadError: There is none ("missing"), or it is a folder ("directory").
@@ -106,7 +110,7 @@ def find_file(path: Path) -> Path:
         raise ReadError(path, reason, code="directory")
     if path.exists():
         raise ReadError(path, "is not an ordinary file", code="not-an-ecg")
-    reason = "no such file" + _suggest(path)
+    reason = f"no such {expected}" + _suggest(path)
     raise ReadError(path, reason, code="missing")
 
 

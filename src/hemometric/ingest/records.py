@@ -55,7 +55,6 @@ class Reading:
     """What came of a record.
 
     Attributes:
-        record_name: As the file gives it; "" where it could not be read.
         header: What the file says about patient and time.
         repaired: Whether its archive is known to state a wrong gain for it, and the samples were scaled.
         n_samples: Of the whole record, per lead.
@@ -67,7 +66,6 @@ class Reading:
         rejects: The record, where no window was accepted; else the windows that were not.
     """
 
-    record_name: str
     header: Facts
     repaired: bool
     n_samples: int
@@ -250,7 +248,6 @@ def _sum_up(record: Record, ecg: Ecg, rejects: list[Reject], *, cut: Cut) -> Rej
 
 def _refused(reject: Reject) -> Reading:
     return Reading(
-        record_name="",
         header=Facts(),
         repaired=False,
         n_samples=0,
@@ -269,7 +266,6 @@ def _accepted(
     numbers, microvolts, flags = zip(*accepted, strict=True)
     stacked = np.stack(microvolts)
     return Reading(
-        record_name=ecg.ecg_id,
         header=Facts(
             patient_id=ecg.patient_id,
             age_years=ecg.age_years,
