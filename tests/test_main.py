@@ -60,3 +60,11 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "pretrain" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["embed", "no-run", "x", "--out", "y"], ["predict", "no-run", "x"]])
+def test_a_run_that_is_not_there_is_refused_before_pytorch_is_loaded(command):
+    code = f"import sys\nfrom hemometric.__main__ import main\nmain({command})\nsys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "no-run: no such run" in done.stderr

@@ -64,6 +64,11 @@ class StoreError(HemometricError):
 class RunError(HemometricError):
     """A run directory is incomplete, of another version, or its contract does not fit the input."""
 
+    @classmethod
+    def absent(cls, path: Path) -> "RunError":
+        """Nothing lies at `path`."""
+        return cls(f"{path}: no such run: give the directory that pretrain or finetune wrote with --out")
+
 
 class DownloadError(HemometricError):
     """An archive cannot be fetched: no network, a server that refuses, or files that are not what their hashes say."""

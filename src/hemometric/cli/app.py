@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from hemometric import __version__
-from hemometric.errors import MissingExtraError
+from hemometric.errors import MissingExtraError, RunError
 from hemometric.progress import set_quiet
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -28,8 +28,19 @@ app = typer.Typer(
 
 _state: dict[str, Device] = {"device": "auto"}
 
+
+def _check_run(path: Path) -> Path:
+    """Refuse a run that is not there before PyTorch is loaded, which takes seconds."""
+    if not path.is_dir():
+        raise RunError.absent(path)
+    return path
+
+
 StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="A store made by ingest or simulate.")]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory made by pretrain or finetune.")]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run directory made by pretrain or finetune.", callback=_check_run),
+]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="TOML", help="Settings that differ from default.")
 ]

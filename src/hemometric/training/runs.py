@@ -167,7 +167,7 @@ class Run:
         """
         path = Path(path)
         if not path.is_dir():
-            raise RunError(f"{path}: no such run: give the directory that pretrain or finetune wrote with --out")
+            raise RunError.absent(path)
         settings = read_json(path / SETTINGS)
         if not (path / CONTRACT).exists():
             raise RunError(f"{path}: not finished: go on with the same command and --resume")
