@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import matplotlib.image
@@ -81,6 +82,17 @@ def test_the_header_says_what_is_unknown_and_what_is_not_shown(ecg):
         assert part in first
     assert "first 10 s of 30.0 s" in second
     assert "beyond 6 mV" in second
+
+
+def test_the_header_says_where_a_short_record_ends_and_which_offsets_are_not_drawn(ecg):
+    waveform = ecg.waveform[:, :2500].copy()
+    waveform[6] += 30
+    line = paper._header(Ecg(waveform=waveform, sampling_rate_hz=500.0, ecg_id="x"), 2500, False)[1]
+    assert "record ends at 5.0 s" in line
+    assert re.search(r"offset taken away, mV: V1 \+(29|30)[.\d]*$", line)
+    whole = paper._header(ecg, 5000, False)[1]
+    assert "ends" not in whole
+    assert "offset" not in whole
 
 
 def test_every_lead_is_shown_once_beside_the_rhythm_strip():
