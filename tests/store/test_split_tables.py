@@ -82,6 +82,7 @@ def test_a_table_that_names_others_is_refused_without_its_name(tmp_path, nameles
     with pytest.raises(SettingsError, match="the table does not name them") as told:
         split_as_table(nameless, table, deidentifier=secret)
     assert NAME not in str(told.value)
+    assert ("give --deidentify SECRET_FILE" in str(told.value)) == (secret is None)
 
 
 def test_a_site_table_with_other_columns_is_refused_without_them(tmp_path, nameless):

@@ -194,6 +194,8 @@ def split_as_table(
 
     settings = {"table": tell_name(store, table)}
     why = f"{table if settings['table'] else 'the table'} does not name them"
+    if deidentifier is None and KEY in store.manifest.provenance:
+        why += " (the store is de-identified: for a table of original ids give --deidentify SECRET_FILE)"
     return _divide(store, place, by="table", why=why, unclear=unclear, settings=settings)
 
 
