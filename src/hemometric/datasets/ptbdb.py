@@ -23,8 +23,8 @@ EXPECTED = "folders patient001, patient002, ..., or a RECORDS file that names th
 _PATIENT = re.compile(r"patient\d{3}")
 _RECORD = re.compile(r"s\d{4}[a-z_]re")
 _REMARK = (
-    "ptbdb writes catheter pressures in cmH2O although they look like mmHg; without --catheter-unit cmH2O=mmHg "
-    "they are converted as written (docs/datasets/ptbdb.md)"
+    "ptbdb writes catheter pressures in cmH2O although they look like mmHg; they are converted as written, or taken "
+    "for mmHg where --catheter-unit cmH2O=mmHg is given (docs/datasets/ptbdb.md)"
 )
 _DAY = re.compile(r"ECG date:\s*(\S+)", re.IGNORECASE)
 
