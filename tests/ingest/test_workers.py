@@ -17,9 +17,18 @@ CUT = Cut(sampling_rate_hz=250.0, duration_s=10.0, n_samples=2500, n_leads=8, pa
 LIMITS = Limits(seconds=60.0, memory_bytes=2**32)
 
 INGEST = """
-import sys
-from hemometric.ingest import IngestSettings, ingest
+import sys, time
+from contextlib import closing
+from hemometric.ingest import IngestSettings, ingest, step
 from hemometric.progress import set_quiet
+
+def slowly(*records, read=step.read_records, **settings):  # else it may be done before a test has looked
+    with closing(read(*records, **settings)) as readings:
+        for reading in readings:
+            time.sleep(0.02)
+            yield reading
+
+step.read_records = slowly
 
 if __name__ == "__main__":
     set_quiet(False)

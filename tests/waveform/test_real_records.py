@@ -52,7 +52,7 @@ def test_real_records_are_measured_within_what_hearts_do(real_ecgs):
 
 def test_a_padded_record_is_judged_by_what_was_recorded(real_ecgs):
     short = real_ecgs[0].waveform[:, :2000]
-    with pytest.raises(EcgError, match="padding"):
+    with pytest.raises(EcgError, match="--pad fills it up"):
         cut_windows(short, sampling_rate_hz=500.0)
     (window,) = cut_windows(short, sampling_rate_hz=500.0, pad=True)
     assert [f.code for f in assess(window.waveform, sampling_rate_hz=500.0)] == ["flat-lead"]
