@@ -44,6 +44,14 @@ def test_a_table_is_hidden_as_each_of_its_values(labels_of, values, methods, wor
     assert {reject.patient_id for reject in hidden.rejects} == {SECRET.patient("p1")}
 
 
+def test_of_an_implausible_value_the_range_is_told_and_not_the_number(labels_of):
+    detail = "400117 mmHg is outside 0 to 60"  # somebody's id in the wrong column
+    reject = LabelReject(7, "p1", "2020-05-15", "mpcwp", "400117", "mmHg", "implausible", detail)
+    (hidden,) = hide_patients(CatheterTable(labels_of([]), 1, 1, {}, (reject,)), SECRET).rejects
+    assert hidden.detail == "outside 0 to 60"
+    assert "400117" not in str(hidden)
+
+
 def test_each_patient_is_hashed_once_and_not_each_value(labels_of, monkeypatch):
     asked = []
     honest = Deidentifier._hash

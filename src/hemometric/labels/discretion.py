@@ -21,8 +21,8 @@ def hide_patients(
 
     The order of a table is often that of the original ids, or of the true dates: a patient's place among others would
     tell about when the patient came. Of one patient the values stay in their order, since of repeated ones the last
-    counts. Rejected values keep their target and reason; what was written is left out, since it may name the patient,
-    and the line, since it tells the order.
+    counts. Rejected values keep their target and reason; what was written is left out, since it may name the patient
+    (in the wrong column a number may be an id), and the line, since it tells the order.
 
     Args:
         table: With original ids and dates.
@@ -98,5 +98,5 @@ def _hide(reject: LabelReject, words: Collection[str] | None) -> LabelReject:
         target=reject.target if words is None or reject.target in words else "",
         value="",
         unit="",
-        detail=reject.detail if reject.reason_code == "implausible" else "",
+        detail=reject.detail.partition(" is ")[2] if reject.reason_code == "implausible" else "",  # the range alone
     )
