@@ -17,7 +17,7 @@ CUT = Cut(sampling_rate_hz=250.0, duration_s=10.0, n_samples=2500, n_leads=8, pa
 LIMITS = Limits(seconds=60.0, memory_bytes=2**32)
 
 INGEST = """
-import sys, time
+import signal, sys, time
 from contextlib import closing
 from hemometric.ingest import IngestSettings, ingest, step
 from hemometric.progress import set_quiet
@@ -29,6 +29,7 @@ def slowly(*records, read=step.read_records, **settings):  # else it may be done
             yield reading
 
 step.read_records = slowly
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
 
 if __name__ == "__main__":
     set_quiet(False)

@@ -79,7 +79,8 @@ def test_a_process_that_no_kill_ends_is_left_behind(monkeypatch):
 
 
 def test_a_worker_that_does_not_come_up_keeps_no_errand_from_the_others(monkeypatch, tmp_path):
-    second = f"import os, time; os.path.exists({str(tmp_path / 'first')!r}) and time.sleep(3600)"
-    monkeypatch.setattr(guarded, "_SERVE", f"{second}; os.mkdir({str(tmp_path / 'first')!r}); {guarded._SERVE}")
+    place = str(tmp_path / "first")  # which one of the two can make
+    sleep = f"import os, time\ntry:\n    os.mkdir({place!r})\nexcept FileExistsError:\n    time.sleep(3600)\n"
+    monkeypatch.setattr(guarded, "_SERVE", sleep + guarded._SERVE)
     errands = [partial(math.factorial, k) for k in range(30)]
     assert list(map_guarded(operator.call, errands, n_workers=2, limits=LIMITS)) == [*map(math.factorial, range(30))]
