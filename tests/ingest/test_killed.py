@@ -12,7 +12,7 @@ import pytest
 from hemometric.ingest import IngestSettings, ingest
 from hemometric.store import verify
 
-N_RECORDS, SHARD_SIZE, N_MOMENTS = 60, 3, 60
+N_RECORDS, SHARD_SIZE, N_MOMENTS = 150, 3, 60
 COMMAND = "import sys; from hemometric.__main__ import main; main()"
 
 
