@@ -12,8 +12,21 @@ import pytest
 from hemometric.ingest import IngestSettings, ingest
 from hemometric.store import verify
 
-N_RECORDS, SHARD_SIZE, N_MOMENTS = 150, 3, 60
-COMMAND = "import sys; from hemometric.__main__ import main; main()"
+N_RECORDS, SHARD_SIZE, N_MOMENTS = 60, 3, 60
+COMMAND = """
+import sys, time
+from hemometric.__main__ import main
+from hemometric.ingest import step
+
+def slowly(*records, read=step.read_records, **settings):  # else few kills fall between the first shard and the last
+    for reading in read(*records, **settings):
+        time.sleep(0.03)
+        yield reading
+
+step.read_records = slowly
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 
 
 def start(archive, store):
